@@ -1,0 +1,36 @@
+"""Errors that a user can cause, and how a command ends."""
+import os
+import signal
+import sys
+
+
+class GalafError(Exception):
+    """Something that the user can mend.  The text is one plain line: where, what, how to mend it."""
+
+
+def finish(main):
+    """Runs main(), a script's entry; ends the process with its status.
+
+    Status: what main() returns (None is 0); 1 after GalafError; 130 after Ctrl-C; 141
+    when the reader of a pipe went away.  argparse ends wrong usage with 2 by itself.
+    """
+    program = os.path.basename(sys.argv[0])
+    try:
+        status = main() or 0
+        sys.stdout.flush()
+    except GalafError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
+    sys.exit(status)
+
+
+def require_root(what):
+    """Raises GalafError unless the process is root's; what: the act that needs it, as a phrase."""
+    if os.geteuid() != 0:
+        raise GalafError(f"{what} needs root: run it with sudo")

@@ -1,0 +1,10 @@
+"""Where things are on an installed machine."""
+from pathlib import Path
+
+CONF = Path("/etc/galaf/galaf_conf.json")
+SKELETON = Path("/etc/nftables.d")          # *.nft, the ruleset's static part
+STATE = Path("/var/lib/galaf")              # generations, and "good", the link to the one in force
+GOOD = STATE / "good"
+RUNTIME = Path("/run/galaf")                # gone at reboot: locks
+LIB = Path(__file__).resolve().parent       # data files beside the modules: schema, eBPF objects
+BPF_PINS = Path("/sys/fs/bpf/galaf")        # pinned eBPF programs and maps

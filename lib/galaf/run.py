@@ -1,0 +1,39 @@
+"""The one place that starts programs."""
+import os
+
+import sh
+
+from .errors import GalafError
+
+SEARCH = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+
+
+class CommandFailed(GalafError):
+    """A program ended badly.  status: its exit status (negative: the signal); stderr: what it said."""
+
+    def __init__(self, program, status, stderr):
+        said = stderr.strip()
+        super().__init__(f"{program} failed ({status}){': ' + said if said else ''}")
+        self.status = status
+        self.stderr = stderr
+
+
+def run(program, *arguments, stdin=None):
+    """Runs a program found in the system's own directories, in the C.UTF-8 locale.
+
+    program: a name such as "nft"; arguments: strings, handed over as they are, never to a
+    shell; stdin: a string, or None for an empty standard input.  Returns its standard
+    output.  Raises CommandFailed, or GalafError if there is no such program.
+    """
+    try:
+        command = sh.Command(program, search_paths=SEARCH)
+    except sh.CommandNotFound:
+        raise GalafError(f"the program {program} is missing: install the package that has it") from None
+    environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C.UTF-8",
+                   "HOME": os.environ.get("HOME", "/root")}
+    try:
+        output = command(*arguments, _in=stdin or "", _env=environment, _tty_out=False,
+                         _decode_errors="replace", _truncate_exc=False)
+    except sh.ErrorReturnCode as error:
+        raise CommandFailed(program, error.exit_code, error.stderr.decode(errors="replace")) from None
+    return str(output)
