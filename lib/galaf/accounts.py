@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The users and groups of this machine that a configuration speaks of, and their numbers."""
+import grp
+import pwd
+from dataclasses import dataclass, field
+
+from . import conf as configuration
+from . import mark as marks
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What rendering must know of this machine's accounts.
+
+    users, groups: name to id, of the entries that exist; inbound: name to mark; launchers:
+    a word of an entry's "users" to its token in the launch table ("1000", "%27");
+    every_uid: each uid of the machine up to 65535, for marking without eBPF.
+    """
+    users: dict = field(default_factory=dict)
+    groups: dict = field(default_factory=dict)
+    inbound: dict = field(default_factory=dict)
+    launchers: dict = field(default_factory=dict)
+    every_uid: tuple = ()
+
+    def of(self, entry):
+        """The uid or gid of an entry, or None if the account is not there."""
+        return getattr(self, entry.place[0]).get(entry.name)
+
+    def mark(self, entry):
+        """The part of the mark that an entry's name stands for: gid << 16, or the uid (root's as 1)."""
+        return self.of(entry) << 16 if entry.place[0] == "groups" else marks.encode(0, self.of(entry))
+
+
+def look_up(conf, faults):
+    """The Ids of a configuration; notes in faults an id that can't be used and a launcher who isn't there.
+
+    A user or a group that does not exist is left out: see missing().
+    """
+    passwd = {user.pw_name: user.pw_uid for user in pwd.getpwall()}
+    group = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
+    ids = Ids(
+        users={name: passwd[name] for name in conf.users if name in passwd},
+        groups={name: group[name] for name in conf.groups if name in group},
+        inbound=_inbound(conf, passwd, group, faults),
+        launchers=_launchers(conf, passwd, group, faults),
+        every_uid=tuple(uid for uid in passwd.values() if uid <= configuration.MAX_ID))
+    _check(conf, ids, faults)
+    return ids
+
+
+def missing(conf, ids):
+    """(users, groups) of the configuration that this machine does not have, as lists of entries."""
+    return ([entry for name, entry in conf.users.items() if name not in ids.users],
+            [entry for name, entry in conf.groups.items() if name not in ids.groups])
+
+
+def unnamed_groups(conf):
+    """The groups of gid_range that the configuration does not name, sorted."""
+    low, high = conf.gid_range
+    return sorted(entry.gr_name for entry in grp.getgrall()
+                  if low <= entry.gr_gid <= high and entry.gr_name not in conf.groups)
+
+
+def allot(conf, entries):
+    """A free gid for each entry, as a dict of names; those with "ping" get theirs in PING_RANGE.
+
+    Raises ValueError with the range's bounds where it is used up.
+    """
+    taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
+    ping = configuration.PING_RANGE
+    common = (gid for gid in range(conf.gid_range[0], conf.gid_range[1] + 1)
+              if gid not in taken and not ping[0] <= gid <= ping[1])
+    special = (gid for gid in range(ping[0], ping[1] + 1) if gid not in taken)
+    allotted = {}
+    for entry in entries:
+        gid = next(special if entry.ping else common, None)
+        if gid is None:
+            raise ValueError("{} to {}".format(*(ping if entry.ping else conf.gid_range)))
+        allotted[entry.name] = gid
+    return allotted
+
+
+def _inbound(conf, passwd, group, faults):
+    found = {}
+    for name in conf.inbound:
+        if name in conf.groups:
+            found[name] = group.get(name, 0) << 16
+        elif name in passwd:
+            found[name] = marks.encode(0, passwd[name])
+        else:
+            faults.add(("inbound", name), "there is no user and no application group of this name")
+    return found
+
+
+def _launchers(conf, passwd, group, faults):
+    found = {}
+    for entry in conf.groups.values():
+        for index, word in enumerate(entry.users or ()):
+            number = group.get(word[1:]) if word.startswith("%") else passwd.get(word)
+            if number is None:
+                faults.add(entry.place + ("users", index), f"there is no {'group' if word[0] == '%' else 'user'} "
+                                                           f"{word.lstrip('%')!r} on this machine")
+            else:
+                found[word] = f"%{number}" if word.startswith("%") else str(number)
+    return found
+
+
+def _check(conf, ids, faults):
+    low, high = conf.gid_range
+    for name, uid in ids.users.items():
+        if uid > configuration.MAX_ID:
+            faults.add(("users", name), f"its uid {uid} is above {configuration.MAX_ID}, which the mark can't hold")
+    for name, gid in ids.groups.items():
+        entry = conf.groups[name]
+        if not low <= gid <= high:
+            faults.add(entry.place, f"a group of this name has gid {gid}, outside {low} to {high}: choose another name")
+        elif entry.ping and not configuration.PING_RANGE[0] <= gid <= configuration.PING_RANGE[1]:
+            faults.add(entry.place + ("ping",), "needs a gid from {} to {}".format(*configuration.PING_RANGE)
+                       + f", and the group has {gid}: remove the group, galaf_config makes it anew")

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""galaf_conf.json: from its text to a validated configuration.  Looks at nothing but the text."""
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+
+from . import jsontext, paths, rules
+from .errors import GalafError
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")   # what groupadd(8) and nft both take
+FULL_RANGE = (30000, 59999)
+PING_RANGE = (57344, 57359)                             # 0xe000 to 0xe00f: net.ipv4.ping_group_range
+MAX_ID = 0xFFFF                                         # the mark holds 16 bits of each id
+DAY = 86400
+CALLER_ARGUMENTS = "…"
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One match.  text: nft's words, "" for everything; families: (4,), (6,) or (4, 6); path: its JSON path."""
+    text: str
+    families: tuple
+    path: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one user or application group may do.
+
+    domains: lower-case A-labels, each with all below it; rules: their union is allowed,
+    in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
+    users: None for everyone.
+    """
+    name: str
+    place: tuple
+    execv: tuple = ()
+    domains: tuple = ()
+    families: tuple = (4, 6)
+    rules: tuple = ()
+    users: tuple = None
+    hop_from: tuple = ()
+    env_keep: tuple = ()
+    env_set: dict = field(default_factory=dict)
+    no_new_privs: bool = True
+    timeout: int = DAY
+    record: bool = False
+    ping: bool = False
+
+    @property
+    def path(self):
+        """Its JSON path."""
+        return jsontext.path(self.place)
+
+
+@dataclass(frozen=True)
+class Conf:
+    """The whole configuration; users and groups map names to entries, inbound names to tuples of rules."""
+    table: str = "galaf"
+    gid_range: tuple = FULL_RANGE
+    dns: str = "strict"
+    forward: tuple = ()
+    container_bases: tuple = ()
+    users: dict = field(default_factory=dict)
+    groups: dict = field(default_factory=dict)
+    inbound: dict = field(default_factory=dict)
+
+    def entries(self):
+        """Every entry, groups first."""
+        return [*self.groups.values(), *self.users.values()]
+
+
+class Faults:
+    """Gathers what is wrong with one file, each at its place, so that a user sees all of it at once."""
+
+    def __init__(self, name, text):
+        self.name, self.text, self.lines = name, text, []
+
+    def add(self, place, what):
+        """Notes one fault; place: a tuple as in jsontext; what: a phrase."""
+        at = f"{jsontext.path(place)}: " if place else ""
+        self.lines.append(f"{self.name}: {at}{what} (line {jsontext.line(self.text, place)})")
+
+    def check(self, most=20):
+        """Raises GalafError if anything was noted."""
+        if self.lines:
+            more = len(self.lines) - most
+            rest = [f"{self.name}: and {more} more"] if more > 0 else []
+            raise GalafError("\n".join(self.lines[:most] + rest))
+
+
+def read(file):
+    """The text of a configuration file; raises GalafError if it can't be read."""
+    try:
+        with open(file, encoding="utf-8") as stream:
+            return stream.read()
+    except OSError as error:
+        raise GalafError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise GalafError(f"{file}: not UTF-8 at byte {error.start}") from None
+
+
+def parse(text, name):
+    """The Conf of a file's text; name: the file's, for errors.  Raises GalafError naming every fault."""
+    data = jsontext.parse(text, name)
+    faults = Faults(name, text)
+    _check_schema(data, faults)
+    faults.check()
+    config = _uncommented(data.get("config", {}))
+    conf = Conf(
+        table=config.get("table", "galaf"),
+        gid_range=tuple(config.get("gid_range", FULL_RANGE)),
+        dns=config.get("dns", "strict"),
+        forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
+        container_bases=tuple(config.get("container_bases", [])),
+        inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
+                 for key, value in _uncommented(data.get("inbound", {})).items()},
+        **{kind: _parse_entries(kind, data, config, faults) for kind in ("users", "groups")},
+    )
+    _check_names(conf, faults)
+    faults.check()
+    return conf
+
+
+@functools.lru_cache(maxsize=None)
+def _validator():
+    from jsonschema import Draft7Validator     # slow to import, and not every command validates
+    schema = json.loads((paths.LIB / "galaf_conf.schema.json").read_text(encoding="utf-8"))
+    return Draft7Validator(schema)
+
+
+def _check_schema(data, faults):
+    for error in _validator().iter_errors(data):
+        faults.add(tuple(error.absolute_path), _schema_message(error))
+
+
+def _schema_message(error):
+    """jsonschema's finding in words that fit this file."""
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = [key for key in error.instance if key not in known and not key.startswith("#")]
+        return f"unknown key {', '.join(map(repr, unknown))}; known are {', '.join(sorted(known))}"
+    if error.validator == "enum" and error.absolute_path and error.absolute_path[-1] == "inet":
+        return "false is not supported: the table's family is inet, which holds IPv4 and IPv6"
+    if error.validator == "pattern":
+        return f"{error.instance!r} has not the form of a value here: {_form(error.schema)}"
+    return error.message
+
+
+def _form(schema):
+    return schema.get("description") or f"it must match {schema['pattern']}"
+
+
+def _uncommented(mapping):
+    return {key: value for key, value in mapping.items() if not key.startswith("#")}
+
+
+def _parse_entries(kind, data, config, faults):
+    defaults = config.get("defaults") or {}
+    entries = _uncommented(data.get(kind, {}))
+    parsed = {}
+    for name, values in entries.items():
+        if not NAME.match(name):
+            faults.add((kind, name), "not a name that groupadd and nft take: a letter or _, then letters, "
+                                     "digits, _ . or -, 32 at most")
+        parsed[name] = _parse_entry((kind, name), values, defaults, data, faults)
+    return parsed
+
+
+def _parse_entry(place, values, defaults, data, faults):
+    """One entry; a null one is only a name, and takes no defaults."""
+    name = place[1]
+    if values is None:
+        return Entry(name, place)
+    merged = _uncommented({**defaults, **values})
+
+    def at(key):
+        return (place if key in values else ("config", "defaults")) + (key,)
+    domains = _parse_domains(merged.get("domains", []), at("domains"), data, faults, (name,))
+    families = tuple(sorted(merged.get("families", (4, 6))))
+    env = _uncommented(merged.get("env", {}))
+    return Entry(
+        name, place, execv=_parse_execv(merged.get("execv", []), at("execv"), faults),
+        domains=domains, families=families,
+        rules=_parse_grants(merged, at, families, bool(domains), faults),
+        users=tuple(merged["users"]) if "users" in merged else None,
+        hop_from=tuple(merged.get("from", ())),
+        env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
+        no_new_privs=merged.get("no_new_privs", True),
+        timeout=_seconds(merged.get("timeout", "1d")),
+        record=merged.get("record", False), ping=merged.get("ping", False))
+
+
+def _seconds(text):
+    return int(text[:-1]) * _SECONDS[text[-1]]
+
+
+def _parse_execv(argv, place, faults):
+    """The command's argv, checked as far as the text tells."""
+    if argv and not argv[0].startswith("/"):
+        faults.add(place + (0,), f"{argv[0]!r} is not an absolute path: write the program's, such as /usr/bin/…")
+    if argv.count(CALLER_ARGUMENTS) > 1:
+        faults.add(place, f'"{CALLER_ARGUMENTS}", the place of the caller\'s arguments, stands twice')
+    for index, argument in enumerate(argv):
+        if "\0" in argument:
+            faults.add(place + (index,), "has a NUL character in it")
+    return tuple(argv)
+
+
+def _parse_grants(merged, at, families, has_domains, faults):
+    """The rules of an entry: rule for both families, or for IPv4 alone where rule6 is given."""
+    if "rule" not in merged and "rule6" not in merged:
+        return (Rule("", families, jsontext.path(at("domains"))),) if has_domains else ()
+    grants = []
+    if "rule" in merged:
+        allowed = tuple(f for f in families if f == 4 or "rule6" not in merged)
+        grants += _parse_rules(merged["rule"], at("rule"), faults, allowed)
+    if "rule6" in merged:
+        grants += _parse_rules(merged["rule6"], at("rule6"), faults, tuple(f for f in families if f == 6))
+    return tuple(grants)
+
+
+def _parse_rules(value, place, faults, allowed=(4, 6)):
+    """Each Rule of a string or an array of strings; allowed: the families that it may hold for."""
+    texts = [(place, value)] if isinstance(value, str) else [(place + (i,), t) for i, t in enumerate(value)]
+    for at, text in texts:
+        text = text.strip()
+        what = rules.fault(text)
+        if what:
+            faults.add(at, what)
+            continue
+        families = rules.families(text)
+        if not families:
+            faults.add(at, "matches on both IPv4's and IPv6's header, which no packet has: make it two rules")
+        usable = tuple(f for f in families if f in allowed)
+        if families and allowed and not usable:
+            faults.add(at, f"matches IPv{families[0]} only, which the entry may not use: "
+                           "see its families, rule and rule6")
+        if usable:
+            yield Rule(text, usable, jsontext.path(at))
+
+
+def _parse_domains(value, place, data, faults, borrowers):
+    """The entry's domains; a string stands for those of another entry, found through data."""
+    if isinstance(value, list):
+        names = [_parse_domain(name, place + (i,), faults) for i, name in enumerate(value)]
+        return tuple(dict.fromkeys(filter(None, names)))
+    if value in borrowers:
+        faults.add(place, f"borrows domains in a circle: {' → '.join(borrowers + (value,))}")
+        return ()
+    for kind in ("groups", "users"):
+        lender = _uncommented(data.get(kind, {})).get(value)
+        if lender and "domains" in lender:
+            return _parse_domains(lender["domains"], (kind, value, "domains"), data,
+                                  faults if isinstance(lender["domains"], str) else _Silent(),
+                                  borrowers + (value,))
+    faults.add(place, f"there is no entry {value!r} with domains to borrow "
+                      "(to give one domain, write an array: [\"domain\"])")
+    return ()
+
+
+class _Silent:
+    """Takes faults that are reported elsewhere: those of a lender's own list."""
+
+    def add(self, place, what):
+        """Forgets it."""
+
+
+def _parse_domain(name, place, faults):
+    """A domain in its ASCII form, lower case and without the last dot; None after noting a fault."""
+    domain = name.rstrip(".").lower()
+    if not domain.isascii():
+        import idna     # only who has such names needs it
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except idna.IDNAError as error:
+            faults.add(place, f"{name!r} is not a domain: {error}")
+            return None
+    if domain.startswith(("*.", ".")):
+        faults.add(place, f"write {domain.lstrip('*.')!r}: a domain covers all below it")
+        return None
+    labels = domain.split(".")
+    if len(labels) < 2 or len(domain) > 253 or not all(map(_LABEL.match, labels)) or labels[-1].isdigit():
+        faults.add(place, f"{name!r} is not a domain of two labels or more, such as example.org"
+                          + ("; for an address, write a rule: ip daddr …" if labels[-1].isdigit() else ""))
+        return None
+    return domain
+
+
+def _check_names(conf, faults):
+    """What holds between entries."""
+    if conf.gid_range[0] > conf.gid_range[1]:
+        faults.add(("config", "gid_range"), "the first gid is above the last one")
+    for name in conf.users.keys() & conf.groups.keys():
+        faults.add(("groups", name), "is a name in users too; their sets would mix: rename the group")
+    for entry in conf.entries():
+        if entry.ping and not conf.gid_range[0] <= PING_RANGE[0] <= PING_RANGE[1] <= conf.gid_range[1]:
+            faults.add(entry.place + ("ping",), f"needs {PING_RANGE[0]} to {PING_RANGE[1]} within gid_range")
+        for index, name in enumerate(entry.hop_from):
+            if name not in conf.groups:
+                faults.add(entry.place + ("from", index), f"there is no application group {name!r}")
+    for name in conf.inbound:
+        if not NAME.match(name):
+            faults.add(("inbound", name), "not the name of a user or an application group")

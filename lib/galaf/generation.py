@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generations: the rendered texts of one configuration, kept together under /var/lib/galaf.
+
+One is written as a whole beside the others, then becomes the good one by one rename(2) of
+the link "good"; a crash leaves the old one or the new one, never a mixture.
+"""
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from . import paths
+from .errors import GalafError
+
+KEPT = 5                # generations that stay for looking back
+LOCK_WAIT = 30          # seconds
+FILES = ("galaf_conf.json", "ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf", "meta.json")
+
+
+@contextlib.contextmanager
+def lock():
+    """Holds the lock that every change of rules takes; waits LOCK_WAIT seconds at most, then raises GalafError."""
+    paths.RUNTIME.mkdir(mode=0o755, exist_ok=True)
+    with open(paths.RUNTIME / "lock", "w", encoding="ascii") as stream:
+        deadline = time.monotonic() + LOCK_WAIT
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise GalafError("another galaf_config or galaf_firewall is at work: try again "
+                                     "when it has ended") from None
+                time.sleep(0.1)
+        yield
+
+
+def good():
+    """The folder of the generation in force, or None."""
+    return paths.GOOD.resolve() if paths.GOOD.is_dir() else None
+
+
+def meta(folder):
+    """What a generation says of itself: "table", "ebpf", "time" (seconds since 1970), "version"."""
+    try:
+        return json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GalafError(f"{folder}/meta.json: can't be read ({error}): run galaf_config") from None
+
+
+def text(folder, name):
+    """One text of a generation; "" where there is no generation (folder None) or it has no such text."""
+    try:
+        return (folder / name).read_text(encoding="utf-8") if folder else ""
+    except FileNotFoundError:
+        return ""
+
+
+def write(texts):
+    """Writes a new generation that is not in force yet; texts: name to text for each of FILES.  Its folder."""
+    top = paths.STATE / "generations"
+    try:
+        top.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for left_over in top.glob("next-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="next-", dir=top))
+        folder.chmod(0o755)
+        for name in FILES:
+            _write_through(folder / name, texts[name])
+    except OSError as error:
+        raise GalafError(f"{error.filename or top}: {error.strerror}: nothing was changed") from None
+    return folder
+
+
+def keep(folder):
+    """Makes a written generation the good one; returns its final folder."""
+    top = folder.parent
+    number = max((int(path.name) for path in top.iterdir() if path.name.isdigit()), default=0) + 1
+    final = top / str(number)
+    try:
+        folder.rename(final)
+        _sync(top)
+        link = paths.STATE / "good.next"
+        link.unlink(missing_ok=True)
+        link.symlink_to(final.relative_to(paths.STATE))
+        link.rename(paths.GOOD)
+        _sync(paths.STATE)
+    except OSError as error:
+        raise GalafError(f"{error.filename}: {error.strerror}: the new rules are loaded but not kept; "
+                         "mend this and run galaf_config again") from None
+    for old in sorted((int(path.name) for path in top.iterdir() if path.name.isdigit()))[:-KEPT]:
+        shutil.rmtree(top / str(old), ignore_errors=True)
+    return final
+
+
+def _write_through(file, text_):
+    """Writes a file, mode 0644, that has reached the disk when this returns."""
+    with open(file, "w", encoding="utf-8") as stream:
+        stream.write(text_)
+        stream.flush()
+        os.fchmod(stream.fileno(), 0o644)
+        os.fsync(stream.fileno())
+    _sync(file.parent)
+
+
+def _sync(folder):
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of a JSON file: reading it strictly, finding a place in it, changing one value in it.
+
+A place is a tuple of keys and indices, ("groups", "firefox-esr", "domains", 0).  A change
+replaces the characters of one value and leaves every other one, comments and layout included.
+"""
+import json
+import re
+from json.decoder import scanstring
+
+from .errors import GalafError
+
+_DECODER = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\n\r]*")
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+
+
+def parse(text, name):
+    """The value of a JSON text; name: what to call it in an error.
+
+    Raises GalafError with line and column for a syntax error, and for a key that an
+    object has twice, unless it is a comment (a key that starts with "#").
+    """
+    def unique(pairs):
+        seen = set()
+        for key, _ in pairs:
+            if key in seen and not key.startswith("#"):
+                raise GalafError(f'{name}: the key "{key}" stands twice in one object: keep one of them')
+            seen.add(key)
+        return dict(pairs)
+
+    def refuse(constant):
+        raise GalafError(f"{name}: {constant} is not JSON")
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise GalafError(f"{name}: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise GalafError(f"{name}: nested too deeply") from None
+
+
+def path(place):
+    """A place as a JSON path: $.groups.firefox-esr.domains[0]."""
+    text = "$"
+    for step in place:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if _PLAIN_KEY.match(step) else f".'{step}'"
+    return text
+
+
+def line(text, place):
+    """The number of the line, from 1, where the value at a place starts; its nearest parent's if it's absent."""
+    start = 0
+    for length in range(len(place) + 1):
+        span = _span(text, place[:length])
+        if span is None:
+            break
+        start = span[0]
+    return text.count("\n", 0, start) + 1
+
+
+def replace(text, place, value):
+    """The text with the value at a place replaced, or a new key added to the object above it.
+
+    Raises KeyError if neither the place nor an object above it is there.
+    """
+    span = _span(text, place)
+    if span:
+        start, end = span
+        return text[:start] + _written(text, start, value) + text[end:]
+    above = _span(text, place[:-1])
+    if above is None or text[above[0]] != "{" or not isinstance(place[-1], str):
+        raise KeyError(path(place))
+    return _insert(text, above, place[-1], value)
+
+
+def _insert(text, span, key, value):
+    """Adds a key as the last one of the object at span, indented as the one before it."""
+    start, end = span
+    members = list(_members(text, start))
+    if not members:
+        indent = _indent(text, start) + "    "
+        entry = f"\n{indent}{json.dumps(key)}: "
+        tail = "\n" + _indent(text, start)
+        written = json.dumps(value, indent=4, ensure_ascii=False).replace("\n", "\n" + indent)
+        return text[:start + 1] + entry + written + tail + text[end - 1:]
+    _, key_start, _, last_end = members[-1]
+    between = text[text.rfind("\n", 0, key_start) + 1:key_start]
+    separator = ",\n" + between if not between.strip() and "\n" in text[start:key_start] else ", "
+    entry = f"{separator}{json.dumps(key)}: "
+    return text[:last_end] + entry + _written(text, key_start, value) + text[last_end:]
+
+
+def _indent(text, position):
+    """The white space that the line of a position starts with."""
+    start = text.rfind("\n", 0, position) + 1
+    return re.compile(r"[ \t]*").match(text, start).group()
+
+
+def _written(text, position, value):
+    """A value as JSON: on one line if it fits there, else indented as the line it starts on."""
+    short = json.dumps(value, ensure_ascii=False)
+    if len(short) <= 80:
+        return short
+    return json.dumps(value, indent=4, ensure_ascii=False).replace("\n", "\n" + _indent(text, position))
+
+
+def _span(text, place):
+    """(start, end) of the characters of the value at a place of a valid JSON text, or None."""
+    start = _skip(text, 0)
+    for step in place:
+        members = _members(text, start) if isinstance(step, str) else _elements(text, start)
+        found = [value_start for key, _, value_start, _ in members if key == step]
+        if not found:
+            return None
+        start = found[-1]
+    return start, _DECODER.raw_decode(text, start)[1]
+
+
+def _members(text, start):
+    """Each (key, key_start, value_start, value_end) of the object that starts at start, if one does."""
+    if text[start] != "{":
+        return
+    position = _skip(text, start + 1)
+    while text[position] != "}":
+        key_start = position
+        key, position = scanstring(text, position + 1)
+        value_start = _skip(text, _skip(text, position) + 1)
+        _, value_end = _DECODER.raw_decode(text, value_start)
+        yield key, key_start, value_start, value_end
+        position = _skip(text, value_end)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+
+
+def _elements(text, start):
+    """Each (index, value_start, value_start, value_end) of the array that starts at start, if one does."""
+    if text[start] != "[":
+        return
+    position, index = _skip(text, start + 1), 0
+    while text[position] != "]":
+        _, end = _DECODER.raw_decode(text, position)
+        yield index, position, position, end
+        index, position = index + 1, _skip(text, end)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+
+
+def _skip(text, position):
+    """The position of the next character that is not white space."""
+    return _BLANK.match(text, position).end()

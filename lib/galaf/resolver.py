@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dnsmasq that resolves this machine's names: which one it is, leading it to galaf's options, its restart.
+
+NetworkManager runs one as its plug-in and reads /etc/NetworkManager/dnsmasq.d; Debian's
+dnsmasq package runs one as a service and reads /etc/dnsmasq.d.  Both are led to the
+options by links, which go again with the package.
+"""
+import os
+import re
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from . import paths
+from .errors import GalafError
+from .run import CommandFailed, run
+
+OLDEST = Version("2.87")
+SHIPPED = Path("/usr/share/galaf/NetworkManager")
+GENERATED = paths.STATE / "dnsmasq.d"
+LINKS = {
+    "NetworkManager": {
+        Path("/etc/NetworkManager/conf.d/00-use-dnsmasq.conf"): SHIPPED / "conf.d/00-use-dnsmasq.conf",
+        Path("/etc/NetworkManager/dnsmasq.d/00-galaf.conf"): SHIPPED / "dnsmasq.d/00-galaf.conf",
+    },
+    "dnsmasq": {
+        Path("/etc/dnsmasq.d/00-galaf.conf"): SHIPPED / "dnsmasq.d/00-galaf.conf",
+    },
+}
+
+
+def service():
+    """Which service runs dnsmasq on this machine: "dnsmasq", "NetworkManager", or None.
+
+    The dnsmasq package comes first: with it installed, a second one of NetworkManager's
+    could not have the port.
+    """
+    if Path("/etc/init.d/dnsmasq").exists():
+        return "dnsmasq"
+    if Path("/usr/sbin/NetworkManager").exists():
+        return "NetworkManager"
+    return None
+
+
+def obstacle():
+    """Why domains can't work on this machine and how to mend it, as a sentence; None if they can."""
+    if service() is None:
+        return ("neither NetworkManager nor the dnsmasq package is installed, so nothing turns domains into "
+                "addresses: apt install network-manager, or dnsmasq")
+    link = os.path.realpath("/etc/resolv.conf")
+    if link.startswith("/run/systemd/resolve/"):
+        return ("systemd-resolved owns /etc/resolv.conf, so dnsmasq is not asked: apt remove systemd-resolved, "
+                "or make /etc/resolv.conf a file of its own")
+    return _too_old(run("dnsmasq", "--version"))
+
+
+def _too_old(said):
+    """What `dnsmasq --version` lacks, as a sentence; None if nothing."""
+    version = re.search(r"version (\S+)", said)
+    if not version or Version(version[1]) < OLDEST:
+        return f"dnsmasq {version[1] if version else '?'} is too old: {OLDEST} or newer is needed"
+    options = said.split("compile time options:")[-1].split()
+    lacking = [option for option in ("nftset", "conntrack") if option not in options]
+    return f"this dnsmasq is built without {' and '.join(lacking)}: install Debian's dnsmasq-base" if lacking else None
+
+
+def check(file):
+    """Has dnsmasq check an options file; raises GalafError with what it says."""
+    try:
+        run("dnsmasq", "--test", f"--conf-file={file}")
+    except CommandFailed as error:
+        raise GalafError(f"dnsmasq refuses the options: {error.stderr.strip()}") from None
+
+
+def connect():
+    """Leads this machine's dnsmasq to the options; returns the service that has to be restarted, or None."""
+    GENERATED.mkdir(parents=True, exist_ok=True)
+    options = GENERATED / "galaf.conf"
+    if not options.is_symlink() and paths.GOOD.exists():
+        options.symlink_to(paths.GOOD / "dnsmasq.conf")
+    name = service()
+    changed = False
+    for link, target in LINKS.get(name, {}).items():
+        if not link.is_symlink() and not link.exists():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(target)
+            changed = True
+    return name if changed else None
+
+
+def disconnect():
+    """Takes the links away; returns the services that had them and have to be restarted."""
+    had = []
+    for name, links in LINKS.items():
+        ours = [link for link, target in links.items() if link.is_symlink() and os.readlink(link) == str(target)]
+        for link in ours:
+            link.unlink()
+        had += [name] if ours else []
+    (GENERATED / "galaf.conf").unlink(missing_ok=True)
+    return had
+
+
+def restart(name):
+    """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
+    if name == "NetworkManager":
+        if _running("NetworkManager"):
+            run("nmcli", "general", "reload", "conf")
+            run("nmcli", "general", "reload", "dns-full")
+    elif name == "dnsmasq" and _running("dnsmasq"):
+        run("invoke-rc.d", "dnsmasq", "restart")
+
+
+def _running(name):
+    try:
+        run("pidof", name)
+    except CommandFailed:
+        return False
+    return True
