@@ -4,8 +4,9 @@
 An address that dnsmasq resolves enters the sets of all entries that may reach the name;
 with strict DNS it answers each application's queries for its own names only.
 """
+import itertools
+
 from . import ruleset
-from . import mark as marks
 from .errors import GalafError
 
 LINE = 1024     # what dnsmasq reads of a line, the newline counted: MAXDNAME in its dns-protocol.h
@@ -57,22 +58,47 @@ def _allow_list(entries, ids):
     """Who may resolve what; a mark without an entry is refused."""
     yield "connmark-allowlist-enable"
     for entry in entries:
-        if not entry.rules:
-            continue
-        mask = marks.GROUP_MASK if entry.place[0] == "groups" else marks.USER_MASK
-        head = f"connmark-allowlist={ids.mark(entry)}/{mask},"
-        if not entry.domains:
-            yield head + "*"
-        for domain in entry.domains:
-            yield from _packed(head, ["*." * depth + domain for depth in range(DEPTH + 1)])
+        if entry.rules:
+            patterns = ["*." * depth + domain for domain in entry.domains for depth in range(DEPTH + 1)]
+            yield from _allow(entry, patterns or ["*"], ids)
 
 
-def _packed(head, patterns):
-    """The patterns behind one head, in as many lines as their length needs."""
-    line = head
-    for pattern in patterns:
-        if line != head and len(line) + 1 + len(pattern) >= LINE:
-            yield line
-            line = head
-        line += ("" if line == head else "/") + pattern
-    yield line
+def _allow(entry, patterns, ids):
+    """The lines that let one entry resolve what the patterns match.
+
+    dnsmasq takes a pair of mark and mask once only, and the patterns of an entry may need
+    more than one line.  The next lines leave bits out of the mask, such that it still
+    tells the entry from every other id of the machine.
+    """
+    is_group = entry.place[0] == "groups"
+    shift, others = (16, ids.every_gid) if is_group else (0, ids.every_uid)
+    own = ids.mark(entry) >> shift
+    masks = _telling_masks(own, others)
+    for chunk in _chunks(patterns, LINE - len("connmark-allowlist=4294967295/4294967295,\n")):
+        mask = next(masks, None)
+        if mask is None:
+            raise GalafError(f"{entry.path}: more domains than dnsmasq's allow-list takes for one entry: "
+                             "share them among several, or give \"rule\" without domains")
+        yield f"connmark-allowlist={(own & mask) << shift}/{mask << shift},{'/'.join(chunk)}"
+
+
+def _telling_masks(own, others):
+    """Masks of 16 bits under which no other id equals own, the full one first."""
+    others = {number for number in others if number != own}
+    for omitted in range(5):
+        for bits in itertools.combinations(range(15, -1, -1), omitted):
+            mask = 0xFFFF ^ sum(1 << bit for bit in bits)
+            if all(number & mask != own & mask for number in others):
+                yield mask
+
+
+def _chunks(words, most):
+    """The words in lists of which each, joined by one character, has most characters at most."""
+    chunk, length = [], -1
+    for word in words:
+        if chunk and length + 1 + len(word) > most:
+            yield chunk
+            chunk, length = [], -1
+        chunk.append(word)
+        length += 1 + len(word)
+    yield chunk

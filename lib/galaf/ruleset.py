@@ -11,6 +11,7 @@ counters are only declared, so their elements stay.
 import re
 
 from . import mark as marks
+from . import rules
 
 STATISTICS = {"count_pre_out": "pre-filter-out", "count_post_out": "post-filter-out",
               "count_post_in": "post-filter-in"}
@@ -62,12 +63,16 @@ def _defines(entries, conf, ids):
 
 
 def _table(conf, lines):
-    return [(f"table inet {conf.table} {{", None), *lines, ("}", None)]
+    return _block(f"table inet {conf.table}", lines)
 
 
-def _chain(name, rules):
+def _block(head, lines):
+    return [(f"{head} {{", None), *((f"    {text_}", path) for text_, path in lines), ("}", None)]
+
+
+def _chain(name, statements):
     """A chain with its rules, each (text, path)."""
-    return [(f"chain {name} {{", None), *rules, ("}", None)]
+    return _block(f"chain {name}", statements)
 
 
 def _plain(*texts):
@@ -152,11 +157,11 @@ def _marking(entries, ids, ebpf):
 
 def _loopback(conf):
     """A query without a mark would pass dnsmasq's allow-list: where DNS is strict, it ends here."""
-    rules = ()
+    closed = ()
     if conf.dns == "strict":
-        rules = ("ct mark 0 ct direction original udp dport 53 reject",
-                 "ct mark 0 ct direction original tcp dport 53 reject with tcp reset")
-    return _chain("loopback_out", _plain(*rules))
+        closed = ("ct mark 0 ct direction original udp dport 53 reject",
+                  "ct mark 0 ct direction original tcp dport 53 reject with tcp reset")
+    return _chain("loopback_out", _plain(*closed))
 
 
 def _services(conf, ids):
@@ -168,7 +173,7 @@ def _services(conf, ids):
 
 def _accept(rule, verdict):
     """The lines for a rule that holds for any address."""
-    if rule.families == (4, 6):
+    if rule.families == rules.families(rule.text):
         return [f"{rule.text} {verdict}".strip()]
     return [f"meta nfproto ipv{family} {rule.text} {verdict}" for family in rule.families]
 
@@ -178,8 +183,8 @@ def _counting(entries):
     recorded = [entry for entry in entries if entry.record]
     for chain, name in STATISTICS.items():
         note = {"count_pre_out": "note_out", "count_post_in": "note_in"}.get(chain)
-        rules = [f"update @{name} {{ ct mark }}"] + ([f"jump {note}"] if note and recorded else [])
-        yield from _chain(chain, _plain(*rules))
+        jump = [f"jump {note}"] if note and recorded else []
+        yield from _chain(chain, _plain(f"update @{name} {{ ct mark }}", *jump))
     for way, address in (("out", "daddr"), ("in", "saddr")):
         yield from _chain(f"note_{way}", [_noting(entry, way) for entry in recorded])
         for entry in recorded:
@@ -201,13 +206,13 @@ def _refusing():
 
 
 def _refused(chain, name, first, address):
-    rules = []
+    counting = []
     for family, proto in _PROTO.items():
         who = first or f"{proto} saddr"
         for match, port in ((f"meta l4proto {_PORTS}", "th dport"), (f"meta l4proto != {_PORTS}", "0")):
-            rules.append(f"meta nfproto ipv{family} {match} "
-                         f"update @{name}{family} {{ {who} . {proto} daddr . meta l4proto . {port} }}")
-    return _chain(chain, _plain(*rules, *_rejects()))
+            counting.append(f"meta nfproto ipv{family} {match} "
+                            f"update @{name}{family} {{ {who} . {proto} daddr . meta l4proto . {port} }}")
+    return _chain(chain, _plain(*counting, *_rejects()))
 
 
 def _rejects():
