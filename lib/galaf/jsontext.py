@@ -46,7 +46,7 @@ def path(place):
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            text += f".{step}" if _PLAIN_KEY.match(step) else f".'{step}'"
+            text += f".{step}" if _PLAIN_KEY.match(step) else f".{step!r}"
     return text
 
 

@@ -175,7 +175,7 @@ def _accept(rule, verdict):
     """The lines for a rule that holds for any address."""
     if rule.families == rules.families(rule.text):
         return [f"{rule.text} {verdict}".strip()]
-    return [f"meta nfproto ipv{family} {rule.text} {verdict}" for family in rule.families]
+    return [" ".join(filter(None, (f"meta nfproto ipv{family}", rule.text, verdict))) for family in rule.families]
 
 
 def _counting(entries):
@@ -229,9 +229,9 @@ def _grant(entry, rule):
     """The lines for one rule of an entry; with domains, use of an address sets its time back to full."""
     if not entry.domains:
         return _accept(rule, "accept")
-    return [f"{_PROTO[family]} daddr @{entry.name}_{family} {rule.text} "
-            f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} accept".replace("  ", " ")
-            for family in rule.families]
+    return [" ".join(filter(None, (
+        f"{_PROTO[family]} daddr @{entry.name}_{family}", rule.text,
+        f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} accept"))) for family in rule.families]
 
 
 def _elements(conf, entries, ids, ebpf):

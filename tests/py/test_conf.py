@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the configuration takes and what it refuses, and where it says so."""
+import json
+
+import pytest
+from conftest import TOP
+
+from galaf import conf, jsontext, paths, rules
+from galaf.errors import GalafError
+
+
+def entry(**values):
+    """The Entry of a group x with these values."""
+    return conf.parse(json.dumps({"groups": {"x": values}}), "f").groups["x"]
+
+
+REFUSED = {
+    '{ "groups": {': "f: line 1, column 14: ",
+    '{ "groups": { "a": NaN } }': "f: NaN is not JSON",
+    '{ "groups": { "a": {}, "a": {} } }': 'f: the key "a" stands twice',
+    '[]': "is not of type 'object'",
+    '{ "group": {} }': "f: unknown key 'group'; known are ",
+    '{ "groups": { "a": { "rules": "" } } }': "f: $.groups.a: unknown key 'rules'",
+    '{ "groups": { "a": { "rule": 1 } } }': "f: $.groups.a.rule: 1 is not of type 'string'",
+    '{ "groups": { "a": { "families": [5] } } }': "f: $.groups.a.families[0]: 5 is not one of [4, 6]",
+    '{ "groups": { "a b": {} } }': "f: $.groups.'a b': not a name",
+    '{ "groups": { "-a": {} } }': "not a name",
+    '{ "groups": { "a\\nb": {} } }': "not a name",
+    '{ "groups": { "%s": {} } }' % ("a" * 33): "not a name",
+    '{ "groups": { "a": {} }, "users": { "a": {} } }': "f: $.groups.a: is a name in users too",
+    '{ "config": { "inet": false } }': "f: $.config.inet: false is not supported",
+    '{ "config": { "gid_range": [1000, 59999] } }': "f: $.config.gid_range[0]: 1000 is less than",
+    '{ "config": { "gid_range": [40000, 30000] } }': "f: $.config.gid_range: the first gid is above",
+    '{ "config": { "table": "a;b" } }': "f: $.config.table: 'a;b' has not the form",
+    '{ "config": { "container_bases": [131073] } }': "f: $.config.container_bases[0]: 131073 is not a multiple",
+    '{ "groups": { "a": { "execv": ["ls"] } } }': "f: $.groups.a.execv[0]: 'ls' is not an absolute path",
+    '{ "groups": { "a": { "execv": [] } } }': "f: $.groups.a.execv: [] is too short",
+    '{ "groups": { "a": { "execv": [""] } } }': "f: $.groups.a.execv[0]: '' is not an absolute path",
+    '{ "groups": { "a": { "execv": ["/a", "…", "…"] } } }': "stands twice",
+    '{ "groups": { "a": { "execv": ["/a\\u0000"] } } }': "NUL",
+    '{ "groups": { "a": { "domains": ["com"] } } }': "f: $.groups.a.domains[0]: 'com' is not a domain",
+    '{ "groups": { "a": { "domains": ["a..b"] } } }': "'a..b' is not a domain",
+    '{ "groups": { "a": { "domains": ["a/b.example"] } } }': "is not a domain",
+    '{ "groups": { "a": { "domains": ["192.0.2.1"] } } }': "write a rule: ip daddr",
+    '{ "groups": { "a": { "domains": ["*.web.example"] } } }': "write 'web.example'",
+    '{ "groups": { "a": { "domains": "b" } } }': "there is no entry 'b' with domains",
+    '{ "groups": { "a": { "domains": "b" }, "b": { "domains": "c" }, "c": { "domains": "a" } } }': "a → b → c → a",
+    '{ "groups": { "a": { "from": ["b"] } } }': "f: $.groups.a.from[0]: there is no application group 'b'",
+    '{ "groups": { "a": { "rule": "ip6 daddr ::1", "families": [4] } } }': "f: $.groups.a.rule: matches IPv6 only",
+    '{ "groups": { "a": { "timeout": "1w" } } }': "f: $.groups.a.timeout: '1w' has not the form",
+    '{ "inbound": { "a b": "tcp dport 1" } }': "f: $.inbound.'a b': not the name",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_refused(text):
+    """Each bad file gets an error that names the file and the place."""
+    with pytest.raises(GalafError) as caught:
+        conf.parse(text, "f")
+    assert REFUSED[text] in str(caught.value)
+    assert "\n" not in str(caught.value) or text.count("domains") > 1
+
+
+def test_all_faults_at_once_with_their_lines():
+    """A user sees every fault of a file, each with its line."""
+    text = '{ "groups": {\n "a": { "rule": "tcp dport 1 accept" },\n "b": { "execv": ["x"] }\n} }'
+    with pytest.raises(GalafError) as caught:
+        conf.parse(text, "f")
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("f: $.groups.a.rule: ") and first.endswith("(line 2)")
+    assert second.startswith("f: $.groups.b.execv[0]: ") and second.endswith("(line 3)")
+
+
+@pytest.mark.parametrize("text", [
+    "tcp dport 443 accept", "tcp dport 443 drop", "jump group_x", "ct state vmap { new : accept }", "tcp dport 1; drop",
+    "tcp dport 1\ndrop", "tcp dport { 1", "tcp dport 1 }", "} {", "( ]", 'comment "a', "tcp dport 1 # x", "a \\",
+    "meta mark set 1", "include \"/etc/passwd\"", "oif eth0", "iif eth0", "tcp dport é", "queue", "masquerade",
+    "counter", "update @x { ip daddr }", "reject with tcp reset", "return"])
+def test_no_match_expression(text):
+    """A verdict, a statement or a way out of the block is refused before nft sees it."""
+    assert rules.fault(text)
+
+
+@pytest.mark.parametrize("text", [
+    "", "tcp dport 443", "tcp dport { 465, 993 }", "ip daddr @accept_list tcp dport 1", 'iifname "accept"',
+    'oifname "eth0" udp dport 1-5', "ct mark $drop", "limit rate 5/second", "meta l4proto { tcp, udp } th dport 53",
+    "ip daddr { 192.0.2.0/24, 198.51.100.7 }", "icmp type echo-request", "(tcp dport 1)"])
+def test_match_expression(text):
+    """What is one match is taken; words that only name something are no verdicts."""
+    assert rules.fault(text) is None
+
+
+@pytest.mark.parametrize(("text", "families"), [
+    ("tcp dport 1", (4, 6)), ("ip daddr 192.0.2.1", (4,)), ("icmp type 8", (4,)), ("ip6 saddr ::1", (6,)),
+    ("icmpv6 type 1", (6,)), ("meta nfproto ipv4", (4,)), ("ip daddr 192.0.2.1 ip6 daddr ::1", ()),
+    ('iifname "ip6tnl0"', (4, 6)), ("ip daddr @ip6_peers", (4,))])
+def test_families_of_a_rule(text, families):
+    """A match on one family's header grants nothing in the other."""
+    assert rules.families(text) == families
+
+
+def test_defaults_and_null():
+    """config.defaults holds for every entry but one that is only a name."""
+    parsed = conf.parse('{"config": {"defaults": {"families": [4], "timeout": "2h"}},'
+                        ' "groups": {"a": {"rule": ""}, "b": null, "c": {"timeout": "5s"}}}', "f")
+    assert parsed.groups["a"].families == (4,) and parsed.groups["a"].timeout == 7200
+    assert parsed.groups["b"].families == (4, 6) and not parsed.groups["b"].rules
+    assert parsed.groups["c"].timeout == 5
+
+
+def test_domains():
+    """Lower case, ASCII form, no last dot, each once."""
+    assert entry(domains=["A.Example.", "a.example", "bücher.example"]).domains == (
+        "a.example", "xn--bcher-kva.example")
+
+
+def test_shipped_files():
+    """The configuration that we ship is in order, and so is the schema."""
+    from jsonschema import Draft7Validator
+    conf.parse(conf.read(TOP / "etc/galaf/galaf_conf.json"), "shipped")
+    Draft7Validator.check_schema(json.loads((paths.LIB / "galaf_conf.schema.json").read_text(encoding="utf-8")))
+
+
+TEXT = '''{
+    "#": "first", "#": "second",
+    "groups": {
+        "a-b": { "execv": ["/bin/x", "y"] },   
+        "c": {}
+    }
+}
+'''
+
+
+@pytest.mark.parametrize(("place", "value", "wanted"), [
+    (("groups", "a-b", "execv", 1), "z", TEXT.replace('"y"', '"z"')),
+    (("groups", "a-b", "rule"), "", TEXT.replace('"y"]', '"y"], "rule": ""')),
+    (("groups", "d"), None, TEXT.replace('"c": {}', '"c": {},\n        "d": null')),
+    (("groups", "c", "rule"), "", TEXT.replace('"c": {}', '"c": {\n            "rule": ""\n        }')),
+    (("users",), {}, TEXT.replace("    }\n}", '    },\n    "users": {}\n}')),
+])
+def test_replace_keeps_every_other_character(place, value, wanted):
+    """Setting one value leaves comments, order and layout alone, and gives valid JSON."""
+    changed = jsontext.replace(TEXT, place, value)
+    assert changed == wanted
+    json.loads(changed)
+
+
+def test_replace_where_nothing_is():
+    """A place without an object above it can't be set."""
+    for place in (("users", "x"), ("groups", "a-b", "execv", 7), ("#", "x")):
+        with pytest.raises(KeyError):
+            jsontext.replace(TEXT, place, 1)

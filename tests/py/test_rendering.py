@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is rendered, against golden files.  GOLDEN_UPDATE=1 writes them anew: read the difference."""
+import os
+
+import pytest
+from conftest import TOP
+
+from galaf import accounts, conf, dnsmasq, launch, ruleset, sysctl
+
+GOLDEN = TOP / "tests/py/golden"
+CASES = sorted(path.name for path in GOLDEN.iterdir())
+SKELETON = "table inet galaf {\n    chain output {\n        jump refused_out\n    }\n}\n"
+PASSWD = {"root": 0, "_apt": 42, "sshd": 120, "dnsmasq": 999, "alice": 1000}
+GROUP = {"root": 0, "adm": 4, "alice": 1000}
+
+
+def machine(configuration):
+    """The ids of a machine on which every group of the configuration was just made."""
+    groups = accounts.allot(configuration, configuration.groups.values())
+    return accounts.Ids(
+        users={name: PASSWD[name] for name in configuration.users},
+        groups=groups,
+        inbound={name: groups[name] << 16 if name in groups else PASSWD[name] for name in configuration.inbound},
+        launchers={"alice": "1000", "%adm": "%4"},
+        every_uid=tuple(PASSWD.values()), every_gid=(*GROUP.values(), *groups.values()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case):
+    """Each rendered text of a case is what its golden file says."""
+    folder = GOLDEN / case
+    configuration = conf.parse(conf.read(folder / "galaf_conf.json"), case)
+    ids = machine(configuration)
+    rendered = {
+        "ruleset.nft": ruleset.text(ruleset.render(configuration, ids, [SKELETON], ebpf=case != "no_ebpf")),
+        "dnsmasq.conf": dnsmasq.render(configuration, ids),
+        "launch": launch.render(configuration, ids),
+        "sysctl.conf": sysctl.render(configuration),
+    }
+    for name, text in rendered.items():
+        if os.environ.get("GOLDEN_UPDATE"):
+            (folder / name).write_text(text, encoding="utf-8")
+        assert text == (folder / name).read_text(encoding="utf-8"), f"{case}/{name}"
+
+
+def test_every_line_of_an_entry_has_its_path():
+    """nft's complaint about a line can be told of the place in the JSON file that it came from."""
+    configuration = conf.parse('{"groups": {"a": {"rule": ["tcp dport 1", "tcp dport 2"]}}}', "f")
+    lines = ruleset.render(configuration, machine(configuration), [SKELETON])
+    assert [path for text, path in lines if text.strip() == "tcp dport 2 accept"] == ["$.groups.a.rule[1]"]
+    assert [path for text, path in lines if text.startswith("define a =")] == ["$.groups.a"]
+
+
+def test_a_domain_of_many_groups_is_refused_where_a_line_of_dnsmasq_ends():
+    """dnsmasq reads 1,024 characters of a line and would drop the rest."""
+    groups = ", ".join(f'"group-with-a-long-name-{i}": {{"domains": ["web.example"]}}' for i in range(20))
+    configuration = conf.parse(f'{{"groups": {{{groups}}}}}', "f")
+    with pytest.raises(conf.GalafError, match="web.example is in 20 entries"):
+        dnsmasq.render(configuration, machine(configuration))
+
+
+def test_no_mask_mistakes_another_group():
+    """Every allow-list line of one group matches the mark of no other group of the machine."""
+    configuration = conf.parse(conf.read(GOLDEN / "many_domains/galaf_conf.json"), "f")
+    ids = machine(configuration)
+    pairs = [tuple(map(int, line.split("=")[1].split(",")[0].split("/")))
+             for line in dnsmasq.render(configuration, ids).splitlines() if line.startswith("connmark-allowlist=")]
+    assert len(pairs) == len(set(pairs)) > 10
+    for mark, mask in pairs:
+        matching = {gid for gid in ids.every_gid if gid << 16 & mask == mark and mask >> 16}
+        matching |= {("uid", uid) for uid in ids.every_uid if uid & mask == mark and not mask >> 16}
+        assert len(matching) == 1, f"{mark}/{mask} matches {matching}"
