@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# See CONTRIBUTING.md for what each target is for.
+
+prefix = /usr
+bindir = $(prefix)/bin
+sbindir = $(prefix)/sbin
+libdir = $(prefix)/lib/galaf
+datadir = $(prefix)/share
+unitdir = $(prefix)/lib/systemd/system
+INSTALL = install
+
+VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+DEB := dist/galaf_$(VERSION)_$(shell dpkg --print-architecture).deb
+# What the package is made of, less what is built in place.
+SOURCES := $(shell find Makefile bin sbin lib launcher bpf etc systemd man completions debian \
+	-type f ! -name '*.o' ! -name '*.pyc' ! -path launcher/galaf)
+
+all:
+	$(MAKE) -C launcher
+	$(MAKE) -C bpf
+
+# $(call put,MODE,FILES,FOLDER): installs FILES, if there are any, and the blank line ends the command.
+define put
+	$(if $(strip $(2)),$(INSTALL) -D -m $(1) -t $(DESTDIR)$(3) $(strip $(2)))
+
+endef
+
+install: all
+	$(call put,755,$(wildcard bin/*) launcher/galaf,$(bindir))
+	$(call put,755,$(wildcard sbin/*),$(sbindir))
+	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.bpf.o),$(libdir))
+	$(call put,644,$(wildcard systemd/*),$(unitdir))
+	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
+	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\
+		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
+	$(foreach d,galaf nftables.d apt/apt.conf.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
+	$(foreach d,conf.d dnsmasq.d,\
+		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
+
+# One build at a time, whoever asks; a package newer than its sources is left as it is.
+deb:
+	mkdir -p build dist
+	flock build/lock $(MAKE) --no-print-directory $(DEB)
+
+$(DEB): $(SOURCES)
+	rm -rf build/deb dist/galaf_*.deb
+	mkdir -p build/deb/galaf
+	tar -c --exclude-vcs --exclude=./build --exclude=./dist . | tar -x -C build/deb/galaf
+	cd build/deb/galaf && \
+		DEB_BUILD_OPTIONS="nocheck $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b >../log 2>&1 || \
+		{ tail -n 40 ../log >&2; echo "make deb: the build failed; all of it: build/deb/log" >&2; exit 1; }
+	mv build/deb/$(@F) $@
+
+check:
+	/usr/bin/python3 -B -m pytest -q tests/py
+	tests/lint --fast
+
+lint: deb
+	tests/lint
+
+bench: deb
+	bench/run
+
+clean:
+	$(MAKE) -C launcher clean
+	$(MAKE) -C bpf clean
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: all install deb check lint bench clean
