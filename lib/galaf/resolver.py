@@ -107,7 +107,7 @@ def restart(name):
             run("nmcli", "general", "reload", "conf")
             run("nmcli", "general", "reload", "dns-full")
     elif name == "dnsmasq" and _running("dnsmasq"):
-        run("invoke-rc.d", "dnsmasq", "restart")
+        run("service", "dnsmasq", "restart")
 
 
 def _running(name):
