@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the bats files share.  tests/run starts each in a lab with the package installed, the
+# eBPF mark on, the ordinary users alice (1000) and bob (1001), and the internet of tests/internet.
+
+bats_require_minimum_version 1.5.0
+
+CONF=/etc/galaf/galaf_conf.json
+
+# as USER COMMAND ...: runs it as an ordinary user, with that user's groups and home.  The
+# command may be fetch; bash executes anything else in its own place.
+as() {
+    local user=$1
+    shift
+    setpriv --reuid "$user" --regid "$user" --init-groups \
+        env HOME="/home/$user" USER="$user" LOGNAME="$user" bash -c '"$@"' bash "$@"
+}
+
+# in_group GROUP COMMAND ...: runs it, as root, in an application group; the command may be fetch.
+in_group() {
+    local group=$1
+    shift
+    galaf --test "$group" /bin/bash -c '"$@"' bash "$@"
+}
+
+# internet COMMAND ...: runs it at the other end of the cable.
+internet() { nsenter --net=/run/netns/internet "$@"; }
+
+# wire_packets [wire_dns]: how many packets have arrived at the other end of the cable.
+wire_packets() { internet nft list counter inet wire "${1:-wire_packets}" | awk '$1 == "packets" { print $2 }'; }
+
+# fetch URL [CURL OPTION ...]: prints what a web server answers, within 5 seconds.
+fetch() { curl --silent --show-error --max-time 5 --noproxy '*' "$@"; }
+export -f fetch
+
+# configure [OPTION ...]: takes a galaf_conf.json from standard input and applies it.
+configure() {
+    cat >"$CONF"
+    passes galaf_config --yes "$@"
+}
+
+# start_dnsmasq: Debian's dnsmasq as this machine's resolver, asking the internet's, with galaf's options.
+start_dnsmasq() {
+    mkdir -p /etc/dnsmasq.d
+    printf 'no-resolv\nserver=192.0.2.1\nlisten-address=127.0.0.1\nbind-interfaces\n' >/etc/dnsmasq.d/lab.conf
+    passes dpkg --install --force-confold "${BATS_TEST_DIRNAME%/tests/bats}"/build/debs/*.deb
+    passes galaf_dns connect
+    passes eventually 5 pidof dnsmasq
+}
+
+# eventually SECONDS COMMAND ...: repeats it until it succeeds, in vain for SECONDS at most.
+eventually() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+# Assertions.  Each prints what it found before it fails.
+
+# passes COMMAND ...: ends with 0; its output, both streams, is in $output.
+passes() { fails 0 "$@"; }
+
+# fails STATUS COMMAND ...: ends with just that exit status.
+fails() {
+    local wanted=$1
+    shift
+    run "$@"
+    [ "$status" = "$wanted" ] || complain "exit status $status, not $wanted, of: $*" "$output"
+}
+
+# says TEXT ...: each TEXT occurs in $output.
+says() {
+    local text
+    for text in "$@"; do
+        [[ $output == *"$text"* ]] || complain "not said: $text" "$output"
+    done
+}
+
+# says_not TEXT ...: no TEXT occurs in $output.
+says_not() {
+    local text
+    for text in "$@"; do
+        [[ $output != *"$text"* ]] || complain "said: $text" "$output"
+    done
+}
+
+# same WANTED FOUND [WHAT]: the two strings are equal.
+same() { [ "$1" = "$2" ] || complain "${3:-a value} is not what it should be" "wanted: $1" "found:  $2"; }
+
+# file_says FILE TEXT ...: each TEXT occurs in the file.
+file_says() {
+    local file=$1 text
+    shift
+    for text in "$@"; do
+        grep -qF -e "$text" "$file" || complain "not in $file: $text" "$(cat "$file")"
+    done
+}
+
+# complain WHAT [DETAIL ...]: fails the test with these words.
+complain() {
+    printf '%s\n' "$@" >&2
+    return 1
+}
