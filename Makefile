@@ -8,6 +8,9 @@ libdir = $(prefix)/lib/galaf
 datadir = $(prefix)/share
 unitdir = $(prefix)/lib/systemd/system
 INSTALL = install
+# "make check" runs the tests that a package build would run.
+DEB_BUILD_OPTIONS ?= nocheck
+export DEB_BUILD_OPTIONS
 
 VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 DEB := dist/galaf_$(VERSION)_$(shell dpkg --print-architecture).deb
@@ -47,9 +50,9 @@ $(DEB): $(SOURCES)
 	mkdir -p build/deb/galaf
 	tar -c --exclude-vcs --exclude=./build --exclude=./dist . | tar -x -C build/deb/galaf
 	cd build/deb/galaf && \
-		DEB_BUILD_OPTIONS="nocheck $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b >../log 2>&1 || \
+		env -u MAKEFLAGS dpkg-buildpackage -us -uc >../log 2>&1 || \
 		{ tail -n 40 ../log >&2; echo "make deb: the build failed; all of it: build/deb/log" >&2; exit 1; }
-	mv build/deb/$(@F) $@
+	ln build/deb/$(@F) $@
 
 check:
 	/usr/bin/python3 -B -m pytest -q tests/py

@@ -2,6 +2,7 @@
 # What the bats files share.  tests/run starts each in a lab with the package installed, the
 # eBPF mark on, the ordinary users alice (1000) and bob (1001), and the internet of tests/internet.
 
+# shellcheck disable=SC2034,SC2154    # CONF is for the files that load this; status and output are run's
 bats_require_minimum_version 1.5.0
 
 CONF=/etc/galaf/galaf_conf.json
