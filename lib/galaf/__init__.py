@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What galaf's scripts share: configuration, rendering, marks, names, running programs.
 
 The way of the data: ``conf`` reads and validates the JSON file; ``ruleset``, ``dnsmasq``

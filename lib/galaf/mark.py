@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The accounting mark: which user and application group a socket or connection belongs to.
 
 mark = (gid & 0xffff) << 16 | (uid & 0xffff), with uid 0 written as 1 so that 0 always

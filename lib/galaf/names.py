@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names of users and groups for people to read."""
 import functools
 import grp
