@@ -5,13 +5,13 @@ import sys
 
 
 class GalafError(Exception):
-    """Something that the user can mend.  The text is one plain line: where, what, how to mend it."""
+    """Something that the user can mend.  The text is plain, a line for each fault: where, what, how to mend it."""
 
 
 def finish(main):
     """Runs main(), a script's entry; ends the process with its status.
 
-    Status: what main() returns (None is 0); 1 after GalafError; 130 after Ctrl-C; 141
+    Status: what main() returns (None is 0); 1 after GalafError or OSError; 130 after Ctrl-C; 141
     when the reader of a pipe went away.  argparse ends wrong usage with 2 by itself.
     """
     program = os.path.basename(sys.argv[0])
@@ -19,7 +19,8 @@ def finish(main):
         status = main() or 0
         sys.stdout.flush()
     except GalafError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"{program}: {line}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
@@ -27,6 +28,9 @@ def finish(main):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
+    except OSError as error:
+        print(f"{program}: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
+        status = 1
     sys.exit(status)
 
 

@@ -18,7 +18,6 @@ from .errors import GalafError
 
 KEPT = 5                # generations that stay for looking back
 LOCK_WAIT = 30          # seconds
-FILES = ("galaf_conf.json", "ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf", "meta.json")
 
 
 @contextlib.contextmanager
@@ -61,7 +60,7 @@ def text(folder, name):
 
 
 def write(texts):
-    """Writes a new generation that is not in force yet; texts: name to text for each of FILES.  Its folder."""
+    """Writes a new generation that is not in force yet; texts: file name to text.  Returns its folder."""
     top = paths.STATE / "generations"
     try:
         top.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -69,8 +68,8 @@ def write(texts):
             shutil.rmtree(left_over, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="next-", dir=top))
         folder.chmod(0o755)
-        for name in FILES:
-            _write_through(folder / name, texts[name])
+        for name, text_ in texts.items():
+            _write_through(folder / name, text_)
     except OSError as error:
         raise GalafError(f"{error.filename or top}: {error.strerror}: nothing was changed") from None
     return folder
