@@ -22,6 +22,8 @@ def check(file, lines, name):
     try:
         run(*isolated, "nft", "-c", "-f", str(file))
     except CommandFailed as error:
+        if error.status == 127:
+            raise GalafError("the program nft is missing: apt install nftables") from None
         raise GalafError(_explain(error.stderr, file, lines, name)) from None
 
 
@@ -33,8 +35,8 @@ def _explain(said, file, lines, name):
         text, path = lines[number - 1] if number <= len(lines) else ("", None)
         if path and text.startswith("define "):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
-        elif path is None:
-            words += f"; in the line: {text.strip()} (see /etc/nftables.d)"
+        else:
+            words += f"; in: {text.strip()}{'' if path else ' (see /etc/nftables.d)'}"
         found.append(f"{name}: {path + ': ' if path else ''}{words}")
     return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said.strip()}"
 

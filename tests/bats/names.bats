@@ -1,0 +1,182 @@
+#!/usr/bin/env bats
+# Names: who may resolve what, how names' addresses enter the sets, and what a reload keeps.
+
+load helper
+
+setup_file() {
+    start_dnsmasq
+    echo "192.0.2.2 this-machine.example" >>/etc/hosts
+}
+
+setup() {
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
+    "groups": {
+        "web": { "domains": [ "web.example", "Four.Example" ], "rule": "tcp dport 80" },
+        "one": { "domains": [ "web.example" ] }, "two": { "domains": [ "a.web.example" ] },
+        "three": { "domains": [ "b.a.web.example" ] },
+        "anywhere": { "rule": "tcp dport 80" },
+        "nothing": null
+    }
+}
+JSON
+}
+
+# ask GROUP NAME [TYPE]: dnsmasq's answer to a program of the group: NOERROR, REFUSED, NXDOMAIN, or "no answer".
+ask() {
+    in_group "$1" /usr/bin/python3 - "$2" "${3:-A}" <<'PY'
+import socket, struct, sys
+name, kind = sys.argv[1], {"A": 1, "AAAA": 28, "SRV": 33, "PTR": 12, "TXT": 16}[sys.argv[2]]
+labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+query = struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1)
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(3)
+try:
+    asking.connect(("127.0.0.1", 53))
+    asking.send(query)
+    print({0: "NOERROR", 3: "NXDOMAIN", 5: "REFUSED"}[asking.recv(4096)[3] & 15])
+except OSError:
+    print("no answer")
+PY
+}
+
+answers() { # answers WANTED GROUP NAME [TYPE]
+    same "$1" "$(ask "${@:2}")" "the answer to ${*:2}"
+}
+
+@test "an application resolves its domains and what lies below them, at any depth that occurs" {
+    answers NOERROR web web.example
+    answers NOERROR web WEB.example AAAA
+    answers NOERROR web a.web.example
+    answers NOERROR web a.b.c.d.e.f.web.example
+    answers NOERROR web four.example
+    answers REFUSED web other.example
+    answers REFUSED web notweb.example
+    answers REFUSED web a.b.c.d.e.f.g.web.example
+}
+
+@test "one with a rule and no domains resolves anything, one without permission nothing, at once" {
+    answers NOERROR anywhere other.example
+    answers NOERROR anywhere web.example
+    start=$SECONDS
+    answers REFUSED nothing web.example
+    [ $((SECONDS - start)) -le 1 ]
+}
+
+@test "SRV and PTR: refused to an application with domains, answered to one without" {
+    answers REFUSED web _http._tcp.web.example SRV
+    answers REFUSED web 10.0.18.198.in-addr.arpa PTR
+    answers NXDOMAIN anywhere 10.0.18.198.in-addr.arpa PTR
+}
+
+@test "names of /etc/hosts and of this machine resolve, for every program" {
+    passes in_group nothing getent ahostsv4 this-machine.example
+    says 192.0.2.2
+    passes in_group nothing getent ahostsv4 localhost
+}
+
+@test "a query without a mark is closed, not open" {
+    galaf_mark stop
+    answers "no answer" anywhere web.example
+    fails 2 getent ahostsv4 web.example
+    before=$(wire_packets wire_dns)
+    fails 2 as alice getent ahostsv4 tunnel.web.example
+    same "$before" "$(wire_packets wire_dns)"
+    galaf_mark start
+    answers NOERROR anywhere web.example
+}
+
+@test "without eBPF strict DNS works on nft's marks" {
+    passes galaf_config --no-ebpf
+    answers NOERROR web web.example
+    answers REFUSED web other.example
+    answers REFUSED nothing web.example
+}
+
+@test "open DNS: everyone resolves, and reaches no more than before" {
+    configure <<<'{ "config": { "dns": "open" }, "users": { "dnsmasq": { "rule": "udp dport 53" } },
+        "groups": { "nothing": null, "web": { "domains": [ "web.example" ] } } }'
+    answers NOERROR nothing other.example
+    fails 7 in_group web curl -sS --max-time 5 http://other.example/
+    passes in_group web curl -sS --max-time 5 http://web.example/
+}
+
+@test "a DNS tunnel gets not one packet out" {
+    before=$(wire_packets wire_dns)
+    for chunk in $(seq 20); do
+        answers REFUSED nothing "secret-data-$chunk.tunnel.example" TXT
+        answers REFUSED web "secret-data-$chunk.tunnel.example"
+    done
+    fails 2 as alice getent hosts secret.tunnel.example
+    same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
+    in_group nothing bash -c 'echo x >/dev/udp/192.0.2.1/53' || true
+    same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
+}
+
+@test "a name of several groups, one below another's, enters the set of each" {
+    passes in_group three curl -sS4 --max-time 5 http://x.b.a.web.example/
+    for group in three two one web; do
+        passes nft list set inet galaf "${group}_4"
+        says 198.18.0.10
+    done
+    passes in_group two curl -sS4 --max-time 5 http://a.web.example/
+    passes in_group one curl -sS --max-time 5 http://198.18.0.10/
+}
+
+@test "a query to the outside counts for the application that asked" {
+    gid=$(getent group web | cut -d: -f3)
+    mark=$(printf '0x%08x' $((gid << 16 | 1)))
+    nft flush set inet galaf post-filter-out
+    answers NOERROR web "fresh-$RANDOM.web.example"
+    passes nft list set inet galaf post-filter-out
+    says "$mark counter packets 1"
+    says_not "$(printf '0x%08x' "$(id -u dnsmasq)") counter"
+}
+
+@test "IPv4 only and IPv6 only names; AAAA and A into the family's own set" {
+    passes in_group web curl -sS --max-time 5 http://four.example/
+    configure <<<'{ "users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "six.example" ] } } }'
+    passes in_group web curl -sS --max-time 5 http://six.example/
+    passes nft list set inet galaf web_6
+    says 2001:2:0:1::66
+}
+
+@test "dnsmasq starts anew only when its options changed" {
+    before=$(pidof dnsmasq)
+    passes galaf_config
+    same "$before" "$(pidof dnsmasq)"
+    galaf_config --set '$.groups.web.domains' '["other.example"]'
+    passes galaf_config
+    [ "$before" != "$(pidof dnsmasq)" ]
+    answers NOERROR web other.example
+}
+
+@test "20 reloads while connections open: none wrongly refused, none wrongly accepted" {
+    in_group web curl -sS --max-time 5 -o /dev/null http://web.example/
+    cat >/tmp/connect.py <<'PY'
+import socket, sys, time
+end, good, bad = time.monotonic() + 12, 0, 0
+while time.monotonic() < end:
+    try:
+        socket.create_connection(("198.18.0.10", int(sys.argv[1])), 2).close()
+        good += 1
+    except OSError:
+        bad += 1
+    time.sleep(0.002)
+print(good, bad)
+PY
+    in_group web /usr/bin/python3 /tmp/connect.py 80 >/tmp/allowed 3>&- &
+    in_group web /usr/bin/python3 /tmp/connect.py 443 >/tmp/refused 3>&- &
+    for port in $(seq 20); do
+        galaf_config --set '$.groups.anywhere.rule' "tcp dport $((8000 + port))"
+        galaf_config >/dev/null
+    done
+    wait
+    read -r allowed wrongly_refused </tmp/allowed
+    read -r wrongly_accepted refused </tmp/refused
+    echo "# 20 reloads: $allowed connections accepted, $refused refused" >&3
+    same "0 0" "$wrongly_refused $wrongly_accepted" "wrongly refused and wrongly accepted"
+    [ "$allowed" -gt 500 ]
+    [ "$refused" -gt 500 ]
+}
