@@ -1,27 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Marks every IPv4 and IPv6 socket with who made it:
- *
- *	mark = (gid & 0xffff) << 16 | (uid & 0xffff), uid 0 written as 1
- *
- * so that 0 always means "unmarked".  It only labels: whatever happens here, the socket
- * is made.  The codec is in lib/galaf/mark.py.
+ * Marks every IPv4 and IPv6 socket with who made it; see current_mark.h.  The kernel calls
+ * it for these two families only, and not for sockets of its own.  It only labels: it
+ * always returns 1, so the socket is made whatever happens here.
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
-#define AF_INET 2
-#define AF_INET6 10
+#include "current_mark.h"
 
 SEC("cgroup/sock_create")
-int socket_mark_giduid(struct bpf_sock *sk)
+int galaf_socket(struct bpf_sock *sk)
 {
-	__u64 ids = bpf_get_current_uid_gid();	/* gid in the high half, uid in the low one */
-	__u32 uid = ids & 0xffff;
-	__u32 gid = ids >> 32 & 0xffff;
-
-	if (sk->family == AF_INET || sk->family == AF_INET6)
-		sk->mark = gid << 16 | (uid ? uid : 1);
+	sk->mark = current_mark();
 	return 1;
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The mark of whoever is running, by its real ids:
+ *
+ *	(gid & 0xffff) << 16 | (uid & 0xffff), uid 0 written as 1
+ *
+ * so that 0 always means "unmarked".  lib/galaf/mark.py is the same for Python.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+static inline __u32 current_mark(void)
+{
+	__u64 ids = bpf_get_current_uid_gid();	/* gid in the high half, uid in the low one */
+	__u32 uid = ids & 0xffff;
+	__u32 gid = ids >> 32 & 0xffff;
+
+	return gid << 16 | (uid ? uid : 1);
+}
