@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the eBPF programs of bpf/socket_watch.bpf.c saw: which program asked for which destination."""
+import ipaddress
+import json
+import struct
+import sys
+import time
+from collections import namedtuple
+
+from . import paths
+from .run import run
+
+MAP = paths.BPF_PINS / "socket_watch" / "map" / "galaf_seen"
+BYTE_ORDER = "<" if sys.byteorder == "little" else ">"
+KEY = struct.Struct(BYTE_ORDER + "I16sHH16s")       # struct destination
+VALUE = struct.Struct(BYTE_ORDER + "QQQQ")          # struct tries
+
+Seen = namedtuple("Seen", "mark address protocol port comm count first last pid")
+Seen.__doc__ = """One program's tries for one destination.
+
+mark: as in galaf.mark; address: an ipaddress object, IPv4 also where an IPv6 socket asked for
+it as ::ffff:a.b.c.d; protocol: IP's number, 6 TCP, 17 UDP; port: 0 to 65535; comm: the thread's
+name, up to 15 bytes that the program itself may choose (other than printable ones are escaped);
+count: connect(2) and, with an address, sendto(2) calls, from 1; first, last: seconds since 1970;
+pid: the process that tried last, which may be gone.
+"""
+
+
+def read():
+    """A list of Seen, in no order; empty where the programs are not attached.
+
+    The map holds the 16,384 destinations tried last.  Refused or let through, all are in it.
+    Raises GalafError if it can't be read.
+    """
+    if not MAP.exists():
+        return []
+    entries = json.loads(run("bpftool", "-j", "map", "dump", "pinned", str(MAP)))
+    epoch = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return [decode(raw(entry["key"]), raw(entry["value"]), epoch) for entry in entries]
+
+
+def raw(digits):
+    """The bytes of bpftool's ["0x01", ...].  It is in JSON output whether or not there is BTF, and of one form."""
+    return bytes(int(digit, 16) for digit in digits)
+
+
+def decode(key, value, epoch):
+    """The Seen of a key and value of the map; epoch: when the machine started, in seconds since 1970."""
+    mark, address, port, protocol, comm = KEY.unpack(key)
+    count, first, last, pid = VALUE.unpack(value)
+    address = ipaddress.IPv6Address(address)
+    return Seen(mark, address.ipv4_mapped or address, protocol, port, _text(comm), count,
+                epoch + first / 1e9, epoch + last / 1e9, pid)
+
+
+def _text(comm):
+    """A thread's name; what can't be shown safely, as the escape codes of a terminal, is written \\xNN."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
+                   for char in comm.split(b"\0")[0].decode(errors="backslashreplace"))
