@@ -37,6 +37,7 @@ install: all
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\
 		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
 	$(foreach d,galaf nftables.d apt/apt.conf.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
+	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
 
@@ -46,12 +47,13 @@ deb:
 	flock build/lock $(MAKE) --no-print-directory $(DEB)
 
 $(DEB): $(SOURCES)
-	rm -rf build/deb dist/galaf_*.deb
+	rm -rf build/deb
 	mkdir -p build/deb/galaf
 	tar -c --exclude-vcs --exclude=./build --exclude=./dist . | tar -x -C build/deb/galaf
 	cd build/deb/galaf && \
 		env -u MAKEFLAGS dpkg-buildpackage -us -uc >../log 2>&1 || \
 		{ tail -n 40 ../log >&2; echo "make deb: the build failed; all of it: build/deb/log" >&2; exit 1; }
+	rm -f dist/galaf_*.deb
 	ln build/deb/$(@F) $@
 
 check:

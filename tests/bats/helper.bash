@@ -40,13 +40,7 @@ configure() {
 }
 
 # start_dnsmasq: Debian's dnsmasq as this machine's resolver, asking the internet's, with galaf's options.
-start_dnsmasq() {
-    mkdir -p /etc/dnsmasq.d
-    printf 'no-resolv\nserver=192.0.2.1\nlisten-address=127.0.0.1\nbind-interfaces\n' >/etc/dnsmasq.d/lab.conf
-    passes dpkg --install --force-confold "${BATS_TEST_DIRNAME%/tests/bats}"/build/debs/*.deb
-    passes galaf_dns connect
-    passes eventually 5 pidof dnsmasq
-}
+start_dnsmasq() { passes "$BATS_TEST_DIRNAME/../prepare" resolver; }
 
 # eventually SECONDS COMMAND ...: repeats it until it succeeds, in vain for SECONDS at most.
 eventually() {
