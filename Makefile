@@ -40,6 +40,7 @@ install: all
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
+	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 
 # One build at a time, whoever asks; a package newer than its sources is left as it is.
 deb:

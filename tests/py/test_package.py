@@ -20,6 +20,7 @@ FOLDERS = {
     "etc/nftables.d": "etc/nftables.d", "etc/apt/apt.conf.d": "etc/apt/apt.conf.d",
     "etc/NetworkManager/conf.d": "usr/share/galaf/NetworkManager/conf.d",
     "etc/NetworkManager/dnsmasq.d": "usr/share/galaf/NetworkManager/dnsmasq.d",
+    "etc/NetworkManager/dispatcher.d": "usr/lib/NetworkManager/dispatcher.d",
     "completions": "usr/share/bash-completion/completions",
 }
 DEBHELPERS = {
@@ -117,7 +118,7 @@ def test_conffiles(deb, members):
 def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
-        executable = member.isdir() or re.match(r"usr/s?bin/|usr/share/python3/runtime.d/", name)
+        executable = member.isdir() or re.match(r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/", name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name
         assert member.isdir() or member.isfile(), name
