@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The throwaway machines that are measured beside each other, and what is installed on them.
+
+Each is a lab of its own (tests/lab), and all that are compared run at the same time, so
+that rounds can go from one to the next without loading or unloading anything between.
+"""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / "build/bench"
+DEBS = BUILD / "debs"           # of rivals: fetched, and installed in a lab only
+CLIENT, SERVER = "0", str(os.cpu_count() - 1)   # the processors of the two ends of the cable
+ADDRESSES = [f"198.18.0.{last}" for last in range(16, 32)]  # of every name below bench.example
+PORT = 443
+
+
+class Failed(Exception):
+    """A command in a lab ended badly, so that nothing was measured; the text says which and why."""
+
+
+class Machine:
+    """One lab, whose internet has a name server and a port that takes everything."""
+
+    def __init__(self):
+        self._lab = subprocess.Popen([TOP / "tests/lab", TOP / "bench/machine"], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, text=True, env={**os.environ, "LAB_INTERNET": "no"})
+        self.internet("taskset", "-c", SERVER, BUILD / "serve", PORT)
+        self.internet("dnsmasq", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
+                      "--bind-interfaces", "--listen-address=192.0.2.1", "--pid-file=/run/internet-dnsmasq.pid",
+                      *(f"--address=/bench.example/{address}" for address in ADDRESSES))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._lab.stdin.close()
+        self._lab.wait()
+
+    def ask(self, *argv, stdin="", timeout=120):
+        """Runs a command and waits for it.  Returns what bench/machine answers; raises Failed unless it ended well."""
+        words = [str(word) for word in argv]
+        try:
+            self._lab.stdin.write(json.dumps({"argv": words, "stdin": stdin, "timeout": timeout}) + "\n")
+            self._lab.stdin.flush()
+            answer = json.loads(self._lab.stdout.readline())
+        except (BrokenPipeError, ValueError):
+            raise Failed(f"the lab ended during: {' '.join(words)[:200]}") from None
+        if answer["status"] != 0:
+            why = "ran out of time" if answer["status"] == 124 else f"status {answer['status']}"
+            said = (answer["stderr"] + answer["stdout"]).strip()
+            raise Failed(f"{why}: {' '.join(words)[:200]}: {said[-300:]}")
+        return answer
+
+    def run(self, *argv, stdin="", timeout=120):
+        """Its standard output."""
+        return self.ask(*argv, stdin=stdin, timeout=timeout)["stdout"]
+
+    def internet(self, *argv):
+        """Runs a command at the other end of the cable."""
+        return self.run("nsenter", "--net=/run/netns/internet", *argv)
+
+    def write(self, path, text):
+        """Makes a file, with its folder."""
+        self.run("install", "-D", "-m", "644", "/dev/stdin", path, stdin=text)
+
+    def load(self, rules):
+        """Loads nft rules."""
+        self.run("nft", "-f", "-", stdin=rules)
+
+
+def configuration(groups, domains=1, **changes):
+    """galaf_conf.json of a number of groups, each with its own domains; changes: more keys of the first group."""
+    def entry(number):
+        return {"domains": [f"d{number}-{i}.bench.example" for i in range(domains)],
+                "rule": [f"tcp dport {PORT}", f"udp dport {PORT}"], "execv": ["/bin/true"]}
+    entries = {f"g{number}": entry(number) for number in range(1, groups + 1)}
+    entries["g1"].update(changes)
+    for number in range(29985, groups + 1):     # the last 16 gids of the range are kept for such groups
+        entries[f"g{number}"]["ping"] = True
+    users = {"dnsmasq": {"rule": ["udp dport 53", "tcp dport 53"]}}
+    return json.dumps({"users": users, "groups": entries}, indent=2)
+
+
+def resolver(machine):
+    """Installs Debian's dnsmasq as the machine's resolver and starts it."""
+    machine.write("/etc/dnsmasq.d/bench.conf",
+                  "no-resolv\nserver=192.0.2.1\nlisten-address=127.0.0.1\nbind-interfaces\ncache-size=10000\n")
+    machine.run("rm", "-f", "/usr/sbin/policy-rc.d")
+    machine.run("dpkg", "--install", "--force-confold", "--force-unsafe-io", *sorted(TOP.glob("build/debs/*.deb")))
+
+
+def install(machine, package):
+    """Installs galaf and the resolver that its domains need."""
+    resolver(machine)
+    machine.run("dpkg", "--install", "--force-unsafe-io", package)
+
+
+def configure(machine, text):
+    """Puts a galaf_conf.json into force; returns what bench/machine says of it."""
+    machine.write("/etc/galaf/galaf_conf.json", text)
+    return machine.ask("galaf_config", "--yes", timeout=200)
+
+
+def in_group(number, *argv):
+    """The command that runs another in the group of a number, where galaf is in force."""
+    return ["galaf", "--test", f"g{number}", *argv]
+
+
+def protected(package, groups, **changes):
+    """A machine with galaf in force, whose last group has resolved its domain."""
+    machine = Machine()
+    install(machine, package)
+    configure(machine, configuration(groups, **changes))
+    found = machine.run(*in_group(groups, "/usr/bin/getent", "ahostsv4", f"d{groups}-0.bench.example"))
+    if ADDRESSES[0] not in found:
+        raise Failed(f"d{groups}-0.bench.example resolves to: {found}")
+    return machine

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rows of the bench: a function each, which yields the figures it measured, against their bars."""
+import contextlib
+import re
+import statistics
+from dataclasses import dataclass
+
+from machines import (ADDRESSES, BUILD, CLIENT, DEBS, PORT, Failed, Machine, configuration, configure,
+                      in_group, install, protected, resolver)
+
+
+@dataclass
+class Figure:
+    """One line of the table.
+
+    best: of all rounds, which noise disturbs least; against: the same of the rival, None
+    where the bar is no ratio; bar: what ratio (or, without a rival, best) must keep, such
+    as ("<=", 1.15), None for what is shown for information.
+    """
+    row: str
+    what: str
+    unit: str
+    best: float
+    median: float
+    rival: str = ""
+    against: float = None
+    against_median: float = None
+    ratio: float = None
+    bar: tuple = None
+    rounds: int = 1
+
+    @property
+    def met(self):
+        """Whether the bar is kept; None where there is none."""
+        if self.bar is None:
+            return None
+        found = self.best if self.ratio is None else self.ratio
+        return found <= self.bar[1] if self.bar[0] == "<=" else found >= self.bar[1]
+
+
+def interleave(probes, rounds):
+    """Calls each probe once a round, so that all meet the same weather; name to its list of figures."""
+    samples = {name: [] for name in probes}
+    for _ in range(rounds):
+        for name, probe in probes.items():
+            samples[name].append(probe())
+    return samples
+
+
+def compare(row, what, unit, ours, rivals, rival, bar=None, best=min, upside_down=False):
+    """The figure of our samples against a rival's; upside_down: how many times ours goes into the rival's."""
+    mine, other = best(ours), best(rivals)
+    return Figure(row, what, unit, mine, statistics.median(ours), rival, other, statistics.median(rivals),
+                  other / mine if upside_down else mine / other, bar, len(ours))
+
+
+def measured(row, what, unit, samples, bar=None):
+    """A figure that stands for itself."""
+    return Figure(row, what, unit, min(samples), statistics.median(samples), bar=bar, rounds=len(samples))
+
+
+@contextlib.contextmanager
+def machines(**makers):
+    """Machines by name, all at once, gone at the end; makers: name to a function that makes one."""
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(make()) for name, make in makers.items()}
+
+
+def as_gid(gid, *argv):
+    """The command that runs another with a gid, where galaf is not installed."""
+    return ["setpriv", "--regid", gid, "--clear-groups", *argv]
+
+
+def connecting(machine, before, count):
+    """A probe: microseconds for a new connection; before: what the client's command starts with."""
+    argv = [*before, "/usr/bin/taskset", "-c", CLIENT, BUILD / "connect", PORT, count, *ADDRESSES]
+    return lambda: int(machine.run(*argv)) / 1000
+
+
+def row_connect(package):
+    """A new connection through mark, filter and statistics, at three sizes, against an empty ruleset."""
+    sizes = (10, 1000, 10000)
+    makers = {f"{size}": lambda size=size: protected(package, size) for size in sizes}
+    with machines(empty=Machine, conntrack=Machine, **makers) as found:
+        found["conntrack"].load("table inet bench { chain out { type filter hook output priority 0; "
+                                "ct state new accept; }; }")
+        plain = as_gid(30000)
+        probes = {name: connecting(found[name], plain, 1000) for name in ("empty", "conntrack")}
+        probes |= {f"{size}": connecting(found[f"{size}"], in_group(size), 1000) for size in sizes}
+        samples = interleave(probes, 30)
+    for size in sizes:
+        yield compare("connect", f"new connection, {size:,} groups", "µs", samples[f"{size}"], samples["empty"],
+                      "empty ruleset", ("<=", 1.15))
+    yield compare("connect", "new connection, 10,000 groups", "µs", samples["10000"], samples["10"],
+                  "10 groups", ("<=", 1.05))
+    yield compare("connect", "new connection, conntrack alone", "µs", samples["conntrack"], samples["empty"],
+                  "empty ruleset")
+
+
+def one_after_another(groups):
+    """nft rules as a list: each group's own, looked at until one matches."""
+    rules = "\n".join(f"meta skgid {30000 + i} tcp dport {PORT} accept" for i in range(groups))
+    return ("table inet bench { chain out { type filter hook output priority 0; policy drop;\n"
+            f"oif lo accept\nct state established,related accept\n{rules}\n}}\n}}\n")
+
+
+def row_list(package):
+    """A new connection against one rule after another, for the average group and for the last one."""
+    groups = 5000
+    with machines(ours=lambda: protected(package, groups), listed=Machine) as found:
+        found["listed"].load(one_after_another(groups))
+        listed = {name: connecting(found["listed"], as_gid(30000 + gid), 200)
+                  for name, gid in (("average", groups // 2), ("last", groups - 1))}
+        samples = interleave({"ours": connecting(found["ours"], in_group(groups), 200), **listed}, 20)
+    for name in listed:
+        yield compare("list", f"new connection, 5,000 groups, the {name} one", "µs", samples["ours"], samples[name],
+                      "one rule after another", (">=", 5), upside_down=True)
+
+
+OPENSNITCH_RULE = """{
+  "created": "2023-01-01T00:00:00Z", "updated": "2023-01-01T00:00:00Z", "name": "allow-all",
+  "enabled": true, "precedence": true, "action": "allow", "duration": "always",
+  "operator": {"type": "simple", "operand": "true", "sensitive": false, "data": "", "list": []}
+}
+"""
+
+
+def opensnitch():
+    """A machine with OpenSnitch and one permanent rule that allows everything."""
+    machine = Machine()
+    machine.write("/etc/opensnitchd/rules/allow-all.json", OPENSNITCH_RULE)
+    machine.run("dpkg", "--install", "--force-unsafe-io", *sorted(DEBS.glob("*.deb")))
+    machine.run("sed", "-i", 's/"ProcMonitorMethod": *"[a-z]*"/"ProcMonitorMethod": "proc"/',
+                "/etc/opensnitchd/default-config.json")
+    machine.run("sh", "-c", "pidof opensnitchd || { setsid opensnitchd -rules-path /etc/opensnitchd/rules "
+                ">/var/log/opensnitchd.out 2>&1 </dev/null & }")
+    machine.run("sh", "-c", "for _ in $(seq 50); do iptables-save -t mangle | grep -q NFQUEUE && exit; sleep 0.1; "
+                "done; cat /var/log/opensnitchd*; exit 1")
+    return machine
+
+
+def row_opensnitch(package):
+    """A new connection against OpenSnitch, which asks a daemon about each."""
+    with machines(ours=lambda: protected(package, 10), opensnitch=opensnitch) as found:
+        samples = interleave({"ours": connecting(found["ours"], in_group(10), 200),
+                              "opensnitch": connecting(found["opensnitch"], as_gid(30000), 200)}, 20)
+    yield compare("opensnitch", "new connection, 10 groups", "µs", samples["ours"], samples["opensnitch"],
+                  "OpenSnitch", (">=", 6), upside_down=True)
+
+
+def sending(machine, before, how, scale):
+    """A probe: how much goes out in a second, divided by scale."""
+    argv = [*before, "/usr/bin/taskset", "-c", CLIENT, BUILD / "send", how, ADDRESSES[0], PORT, 150]
+    return lambda: int(machine.run(*argv)) / scale
+
+
+def row_throughput(package):
+    """One TCP stream, and UDP packets of 64 bytes, against an empty ruleset."""
+    kinds = {"tcp": ("one TCP stream", "Gbit/s", 1.25e8, 0.95),
+             "udp": ("UDP of 64 bytes, connected", "k/s", 1e3, 0.85),
+             "sendto": ("UDP of 64 bytes, not connected", "k/s", 1e3, 0.85)}
+    with machines(ours=lambda: protected(package, 10), empty=Machine) as found:
+        probes = {}
+        for kind, (_, _, scale, _) in kinds.items():
+            probes["empty", kind] = sending(found["empty"], as_gid(30000), kind, scale)
+            probes["ours", kind] = sending(found["ours"], in_group(10), kind, scale)
+        samples = interleave(probes, 30)
+    for kind, (what, unit, _, least) in kinds.items():
+        yield compare("throughput", what, unit, samples["ours", kind], samples["empty", kind], "empty ruleset",
+                      (">=", least), best=max)
+
+
+def spawning(machine, user, *argv):
+    """A probe: microseconds for one run of a program, started by a user."""
+    before = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user else []
+    return lambda: int(machine.run(*before, BUILD / "spawn", 100, *argv)) / 1000
+
+
+def row_launch(package):
+    """galaf starting /bin/true for an ordinary user, against setpriv, which only root may use so."""
+    sizes = (10, 30000)
+    makers = {f"{size}": lambda size=size: launching(package, size) for size in sizes}
+    with machines(**makers) as found:
+        probes = {}
+        for size in sizes:
+            probes["setpriv", size] = spawning(found[f"{size}"], None, "/usr/bin/setpriv", "--regid",
+                                               29999 + size, "--keep-groups", "/bin/true")
+            probes["galaf", size] = spawning(found[f"{size}"], 1234, "/usr/bin/galaf", f"g{size}")
+        samples = interleave(probes, 20)
+    for size in sizes:
+        yield compare("launch", f"galaf GROUP, {size:,} groups", "µs", samples["galaf", size],
+                      samples["setpriv", size], "setpriv --regid", ("<=", 1.0))
+    yield compare("launch", "galaf GROUP, 30,000 groups", "µs", samples["galaf", 30000], samples["setpriv", 10],
+                  "setpriv --regid, 10 groups")
+
+
+def launching(package, groups):
+    """A machine with that many groups to launch."""
+    machine = Machine()
+    install(machine, package)
+    configure(machine, configuration(groups, domains=0))
+    return machine
+
+
+def row_config(package):
+    """galaf_config from nothing to loaded and kept, then after one edit."""
+    groups, first, edits = 1000, [], []
+    for _ in range(2):
+        with machines(ours=Machine) as found:
+            install(found["ours"], package)
+            first.append(configure(found["ours"], configuration(groups, domains=2)))
+            edits += [configure(found["ours"], configuration(groups, domains=2, rule=rule))
+                      for rule in ("tcp dport 993", "tcp dport 995", "tcp dport 465")]
+    took = {"first": [answer["seconds"] for answer in first], "edit": [answer["seconds"] for answer in edits]}
+    yield measured("config", "galaf_config, 1,000 groups, from nothing", "s", took["first"], ("<=", 5))
+    yield measured("config", "galaf_config, 1,000 groups, one edit", "s", took["edit"], ("<=", 1))
+    yield measured("config", "galaf_config, 1,000 groups, peak memory", "MB",
+                   [max(answer["peak"] for answer in first + edits) / 1e6], ("<=", 120))
+
+
+def asking(machine, before, names):
+    """A probe: microseconds for an answer from dnsmasq's cache."""
+    argv = [*before, BUILD / "ask", 2000, *names]
+    return lambda: int(machine.run(*argv)) / 1000
+
+
+def resident(machine):
+    """dnsmasq's resident memory in MB (10^6 bytes), from proc(5)."""
+    pid = machine.run("cat", "/run/dnsmasq/dnsmasq.pid").strip()
+    return int(re.search(r"VmRSS:\s+(\d+)", machine.run("cat", f"/proc/{pid}/status"))[1]) * 1024 / 1e6
+
+
+def named(package, groups, domains):
+    """A machine whose dnsmasq has the options for that many groups of that many domains each."""
+    machine = Machine()
+    install(machine, package)
+    configure(machine, configuration(groups, domains))
+    return machine
+
+
+def resolving():
+    """A machine with the same dnsmasq, and nothing of galaf's."""
+    machine = Machine()
+    resolver(machine)
+    return machine
+
+
+def row_dns(package):
+    """dnsmasq with our options: answers from its cache, and memory, against the same without them."""
+    sizes = {(20, 10): "200", (200, 10): "2,000", (1000, 10): "10,000"}
+    makers = {label: lambda size=size: named(package, *size) for size, label in sizes.items()}
+    with machines(without=resolving, **makers) as found:
+        probes, memory = {}, {}
+        for (groups, domains), label in sizes.items():
+            names = [f"d{groups}-{i}.bench.example" for i in range(domains)]
+            probes[label] = asking(found[label], in_group(groups), names)
+            probes["without", label] = asking(found["without"], as_gid(30000), names)
+        samples = interleave(probes, 12)
+        memory = {name: resident(machine) for name, machine in found.items()}
+    for label in sizes.values():
+        yield compare("dns", f"cached answer, {label} domains", "µs", samples[label], samples["without", label],
+                      "dnsmasq without galaf")
+        yield compare("dns", f"dnsmasq's memory, {label} domains", "MB", [memory[label]], [memory["without"]],
+                      "dnsmasq without galaf")
+
+
+ROWS = {name.removeprefix("row_"): function for name, function in list(globals().items()) if name.startswith("row_")}
