@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Run at build time: prints, as C, the seccomp filter that refuses to make a file set-uid or
+ * set-gid, for this architecture and the 32-bit one beside it.  What systemd.exec(5) calls
+ * RestrictSUIDSGID=.  Through any other ABI no system call exists (ENOSYS). */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Linux 6.6's fchmodat2, which older libseccomp can't name; the number is the same on every
+ * architecture of Debian's except alpha and mips.  The C library does without it. */
+#define FCHMODAT2 452
+
+/* Masks the O_DIRECTORY that O_TMPFILE contains. */
+#define TMPFILE (O_TMPFILE & ~O_DIRECTORY)
+
+static const struct { const char *name; unsigned mode; } with_mode[] = {
+    { "chmod", 1 }, { "fchmod", 1 }, { "fchmodat", 2 }, { "creat", 1 },
+    { "mkdir", 1 }, { "mkdirat", 2 }, { "mknod", 1 }, { "mknodat", 2 },
+};
+static const struct { const char *name; unsigned flags; } with_flags[] = { { "open", 1 }, { "openat", 2 } };
+
+/* A filter can't see what these point to; programs fall back to others. */
+static const char *const hidden[] = { "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register" };
+
+static const unsigned bits[] = { S_ISUID, S_ISGID };
+
+#define EACH(i, array) for (size_t i = 0; i < sizeof array / sizeof *array; i++)
+
+static struct scmp_arg_cmp has(unsigned argument, unsigned bit)
+{
+    return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, bit, bit);
+}
+
+/* Adds a rule; a system call that this architecture hasn't needs none. */
+static void add(scmp_filter_ctx filter, int error, const char *name, unsigned count, const struct scmp_arg_cmp *matches)
+{
+    int result = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(error), seccomp_syscall_resolve_name(name), count,
+                                        matches);
+    if (result != 0)
+        errx(1, "%s: %s", name, strerror(-result));
+}
+
+static void add_rules(scmp_filter_ctx filter)
+{
+    EACH(b, bits) {
+        EACH(i, with_mode)
+            add(filter, EPERM, with_mode[i].name, 1, (struct scmp_arg_cmp[]){ has(with_mode[i].mode, bits[b]) });
+        EACH(i, with_flags) {
+            unsigned flags = with_flags[i].flags;
+            add(filter, EPERM, with_flags[i].name, 2,
+                (struct scmp_arg_cmp[]){ has(flags, O_CREAT), has(flags + 1, bits[b]) });
+            add(filter, EPERM, with_flags[i].name, 2,
+                (struct scmp_arg_cmp[]){ has(flags, TMPFILE), has(flags + 1, bits[b]) });
+        }
+    }
+    EACH(i, hidden)
+        add(filter, ENOSYS, hidden[i], 0, NULL);
+}
+
+static scmp_filter_ctx make(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    uint32_t beside = seccomp_arch_native() == SCMP_ARCH_X86_64 ? SCMP_ARCH_X86
+                      : seccomp_arch_native() == SCMP_ARCH_AARCH64 ? SCMP_ARCH_ARM : 0;
+    if (!filter || (beside && seccomp_arch_add(filter, beside) != 0) ||
+        seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0 ||
+        seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
+        errx(1, "libseccomp cannot make a filter");
+    add_rules(filter);
+    return filter;
+}
+
+static void print(const struct sock_filter *instruction)
+{
+    printf("    { %#x, %u, %u, %#x },\n", instruction->code, instruction->jt, instruction->jf, instruction->k);
+}
+
+int main(void)
+{
+    const struct sock_filter first[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),      /* the number of the system call */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FCHMODAT2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(ENOSYS)),
+    };
+    struct sock_filter instruction;
+    int fd = memfd_create("filter", 0);
+    if (fd < 0 || seccomp_export_bpf(make(), fd) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+        err(1, "libseccomp cannot write the filter");
+    puts("/* SPDX-License-Identifier: GPL-3.0-or-later */\n/* Made by set_gid_filter.c. */\n"
+         "static struct sock_filter filter[] = {");
+    EACH(i, first)
+        print(&first[i]);
+    while (read(fd, &instruction, sizeof instruction) == sizeof instruction)
+        print(&instruction);
+    puts("};");
+    return ferror(stdout) || fflush(stdout) ? 1 : 0;
+}
