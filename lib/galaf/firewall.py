@@ -4,7 +4,7 @@ import json
 import os
 import re
 
-from . import generation
+from . import generation, resolver
 from .errors import GalafError
 from .run import CommandFailed, run
 
@@ -58,17 +58,24 @@ def load(folder):
     ruleset = generation.text(folder, "ruleset.nft")
     include = f'include "{folder}/ruleset.nft"\n'
     live = _live(table)
-    farewell = "".join(f"{line}\n" for line in _obsolete(table, live, ruleset))
-    others = "".join(f"delete table inet {name}\n" for name in _renamed(table))
+    farewell = _obsolete(table, live, ruleset)
+    others = [f"delete table inet {name}" for name in _renamed(table)]
     try:
-        run("nft", "-f", "-", stdin=others + farewell + include)
+        _transact(others + farewell, include)
+        if not live or any(line.startswith("delete set") for line in farewell):
+            resolver.forget()
         return None
     except CommandFailed:
         if not live:
             raise
-        anew = f"table inet {table}\ndelete table inet {table}\n"
-        run("nft", "-f", "-", stdin=others + anew + include)
+        _transact(others + [f"table inet {table}", f"delete table inet {table}"], include)
+        resolver.forget()
         return "the table was made anew: its counters and the addresses it had learned are gone"
+
+
+def _transact(before, include):
+    """Loads a ruleset and the lines that go before it as one transaction."""
+    run("nft", "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
 
 
 def unload(table):
