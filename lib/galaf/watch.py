@@ -32,16 +32,26 @@ def read():
     The map holds the 16,384 destinations tried last.  Refused or let through, all are in it.
     Raises GalafError if it can't be read.
     """
-    if not MAP.exists():
+    epoch = started()
+    return [decode(key, value, epoch) for key, value in dump(MAP)]
+
+
+def dump(file):
+    """The (key, value) pairs of a pinned map, as bytes; none where it is not pinned."""
+    if not file.exists():
         return []
-    entries = json.loads(run("bpftool", "-j", "map", "dump", "pinned", str(MAP)))
-    epoch = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return [decode(raw(entry["key"]), raw(entry["value"]), epoch) for entry in entries]
+    entries = json.loads(run("bpftool", "-j", "map", "dump", "pinned", str(file)))
+    return [(raw(entry["key"]), raw(entry["value"])) for entry in entries]
+
+
+def started():
+    """When the machine started, in seconds since 1970, by the clock as it is now."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def raw(digits):
     """The bytes of bpftool's ["0x01", ...].  It is in JSON output whether or not there is BTF, and of one form."""
-    return bytes(int(digit, 16) for digit in digits)
+    return bytes.fromhex("".join(digits).replace("0x", ""))
 
 
 def decode(key, value, epoch):

@@ -85,7 +85,7 @@ variant() {
 # attached: the names of what is attached at the top, on one line.
 attached() { bpftool -j cgroup show "$TOP" | grep -o '"name":"[^"]*"' | cut -d'"' -f4 | sort | xargs; }
 
-OURS="galaf_connect4 galaf_connect6 galaf_sendmsg4 galaf_sendmsg6 galaf_socket"
+OURS="galaf_answers galaf_connect4 galaf_connect6 galaf_sendmsg4 galaf_sendmsg6 galaf_socket"
 
 # priority: the SO_PRIORITY of a new socket, which our program leaves at 0.
 priority() { /usr/bin/python3 -c 'import socket; print(socket.socket().getsockopt(1, socket.SO_PRIORITY))'; }
@@ -167,7 +167,7 @@ PYTHON
     same "$OURS galaf_socket" "$(attached)"
     passes galaf_mark start
     same "$OURS" "$(attached)"
-    same "socket_mark_giduid socket_watch" "$(find /sys/fs/bpf/galaf -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs)"
+    same "socket_mark_giduid socket_names socket_watch" "$(find /sys/fs/bpf/galaf -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs)"
     rm -r /sys/fs/bpf/galaf
     passes galaf_mark stop
     same "" "$(attached)"
@@ -180,7 +180,7 @@ PYTHON
     fails 3 galaf_mark status
     says "galaf_socket: not attached" "galaf_connect4: not attached" "sockets are NOT MARKED: run galaf_mark start"
     fails 3 galaf_mark status --json
-    same '{"cgroup2": "/sys/fs/cgroup", "marked": false, "programs": {"galaf_socket": null, "galaf_connect4": null, "galaf_connect6": null, "galaf_sendmsg4": null, "galaf_sendmsg6": null}}' "$output"
+    same '{"cgroup2": "/sys/fs/cgroup", "marked": false, "programs": {"galaf_socket": null, "galaf_connect4": null, "galaf_connect6": null, "galaf_sendmsg4": null, "galaf_sendmsg6": null, "galaf_answers": null}}' "$output"
     passes galaf_mark start
     number=$(bpftool -j cgroup show "$TOP" | grep -o '"id":[0-9]*,"attach_type":"cgroup_inet4_connect"' | grep -o '[0-9]*' | head -n 1)
     bpftool cgroup detach "$TOP" cgroup_inet4_connect id "$number"
