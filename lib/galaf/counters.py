@@ -24,6 +24,10 @@ PATIENCE = 20           # seconds that a flush of 65,536 elements may take to be
 _RECORD = re.compile(r"record/(.+)/(out|in)[46]\Z")
 _REFUSED_IN = re.compile(r"denied_in[46]\Z")
 _DELETED = re.compile(r"delete element inet (\S+) (\S+) \{ (.+) \}\Z")
+_NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)\Z")
+_EXPIRES = re.compile(r" expires ((?:\d+(?:ms|[dhms]))+)")
+_SPAN = re.compile(r"(\d+)([dhms])(?!s)")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _COUNTED = re.compile(r"(.+?) counter packets (\d+) bytes (\d+)( .*)?\Z")
 
 
@@ -147,7 +151,8 @@ def deleted(lines, table_name, names):
             continue
         element = _COUNTED.match(found[3])
         if element:
-            counts[found[2]].append(Count(_key(element[1], found[2]), int(element[2]), int(element[3])))
+            counts[found[2]].append(Count(_key(element[1], found[2]), int(element[2]), int(element[3]),
+                                          expires=_expires(element[0])))
         else:
             strange.append(f"set {found[2]}: an element of an unknown form passed over: {found[3]}")
     return counts, strange
@@ -156,8 +161,15 @@ def deleted(lines, table_name, names):
 def _key(text, name):
     if name in STATISTICS:
         return int(text, 0)
-    parts = tuple(int(part) if part.isdigit() else part for part in text.split(" . "))
+    text = text.split(" timeout ")[0].split(" expires ")[0]     # nft prints them before or after the counter
+    parts = tuple(int(part, 0) if _NUMBER.match(part) else part for part in text.split(" . "))
     return parts if len(parts) > 1 else text
+
+
+def _expires(text):
+    """The seconds left to an element as nft prints it: 604799s, or 6d23h59m59s420ms; None without a time."""
+    found = _EXPIRES.search(text)
+    return found and sum(int(number) * _SECONDS[unit] for number, unit in _SPAN.findall(found[1]))
 
 
 def save(path=SAVED):
