@@ -128,7 +128,8 @@ def test_interpreters(deb, members):
     """Commands are Python scripts of Debian's Python, apart from the launcher."""
     for name in members:
         if re.fullmatch(r"usr/s?bin/galaf_\w+", name):
-            assert deb.data.get_content(name).startswith(b"#!/usr/bin/python3\n"), name
+            # Debian 13's dh_python3 puts a blank in.
+            assert re.match(rb"#! ?/usr/bin/python3\n", deb.data.get_content(name)), name
     assert deb.data.get_content("usr/bin/galaf").startswith(b"\x7fELF")
 
 
