@@ -80,7 +80,7 @@ static void parse(struct entry *entry, char *line)
 {
     const char *wrong = entry_parse(entry, line);
     if (wrong)
-        refuse(OWN_FAILURE, LAUNCH_TABLE ": %s: %s: run sudo galaf_config", line, wrong);
+        refuse(OWN_FAILURE, LAUNCH_TABLE ": %.*s: %s: run sudo galaf_config", (int)strcspn(line, "\t"), line, wrong);
 }
 
 static void find(struct entry *entry, const char *name)
