@@ -31,7 +31,7 @@ endef
 install: all
 	$(call put,755,$(wildcard bin/*) launcher/galaf,$(bindir))
 	$(call put,755,$(wildcard sbin/*),$(sbindir))
-	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.bpf.o),$(libdir))
+	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.nft lib/galaf/*.bpf.o),$(libdir))
 	$(call put,644,$(wildcard systemd/*),$(unitdir))
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\

@@ -12,10 +12,39 @@ def describe(old, new):
     lines = []
     for kind, word in (("groups", "group"), ("users", "user"), ("inbound", "inbound")):
         lines += _describe_names(word, getattr(old, kind), getattr(new, kind))
-    for name in ("table", "gid_range", "dns", "forward", "container_bases"):
+    for name in ("mode", "table", "gid_range", "dns", "forward", "container_bases"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {_show(getattr(old, name))} → {_show(getattr(new, name))}")
     return lines
+
+
+def shrinks(old, new):
+    """Whether something that the old configuration permits may be refused by the new one.
+
+    On the safe side: a change that is not plainly an addition counts as shrinking.
+    """
+    if old is None:
+        return True
+    kept = ({entry.place: entry for entry in new.entries()}, new.inbound)
+    entries = {entry.place: entry for entry in old.entries()}
+    return (any(place not in kept[0] or _narrower(entry, kept[0][place]) for place, entry in entries.items())
+            or any(not set(_texts(rules)) <= set(_texts(kept[1].get(name, ()))) for name, rules in old.inbound.items())
+            or not set(_texts(old.forward)) <= set(_texts(new.forward))
+            or not set(old.container_bases) <= set(new.container_bases)
+            or (old.mode == "audit" and new.mode != "audit"))
+
+
+def _narrower(old, new):
+    """Whether an entry permits less than it did: it lacks a rule, a family, a domain, or has come to need one."""
+    if not old.rules:
+        return False
+    return (not set(_texts(old.rules)) <= set(_texts(new.rules))
+            or not set(old.domains) <= set(new.domains) or (bool(new.domains) and not old.domains)
+            or (old.mode == "audit" and new.mode != "audit"))
+
+
+def _texts(rules):
+    return [(rule.text, family) for rule in rules for family in rule.families]
 
 
 def _describe_names(word, old, new):

@@ -48,6 +48,7 @@ class Entry:
     timeout: int = DAY
     record: bool = False
     ping: bool = False
+    mode: str = "enforce"
 
     @property
     def path(self):
@@ -60,6 +61,7 @@ class Conf:
     """The whole configuration; users and groups map names to entries, inbound names to tuples of rules."""
     table: str = "galaf"
     gid_range: tuple = FULL_RANGE
+    mode: str = "enforce"
     dns: str = "strict"
     forward: tuple = ()
     container_bases: tuple = ()
@@ -112,6 +114,7 @@ def parse(text, name):
     conf = Conf(
         table=config.get("table", "galaf"),
         gid_range=tuple(config.get("gid_range", FULL_RANGE)),
+        mode=config.get("mode", "enforce"),
         dns=config.get("dns", "strict"),
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
         container_bases=tuple(config.get("container_bases", [])),
@@ -190,7 +193,8 @@ def _parse_entry(place, values, defaults, data, faults):
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
         no_new_privs=merged.get("no_new_privs", True),
         timeout=_seconds(merged.get("timeout", "1d")),
-        record=merged.get("record", False), ping=merged.get("ping", False))
+        record=merged.get("record", False), ping=merged.get("ping", False),
+        mode=merged.get("mode", "enforce"))
 
 
 def _seconds(text):

@@ -4,7 +4,7 @@ import json
 import os
 import re
 
-from . import generation, resolver
+from . import generation, paths, resolver
 from .errors import GalafError
 from .run import CommandFailed, run
 
@@ -76,6 +76,12 @@ def load(folder):
 def _transact(before, include):
     """Loads a ruleset and the lines that go before it as one transaction."""
     run("nft", "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
+
+
+def load_closed(table):
+    """Loads the built-in ruleset that refuses everything but loopback, neighbour discovery and DHCP."""
+    text = (paths.LIB / "closed.nft").read_text(encoding="ascii")
+    run("nft", "-f", "-", stdin=text.replace("inet galaf", f"inet {table}"))
 
 
 def unload(table):

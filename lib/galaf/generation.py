@@ -44,7 +44,7 @@ def good():
 
 
 def meta(folder):
-    """What a generation says of itself: "table", "ebpf", "time" (seconds since 1970), "version"."""
+    """What a generation says of itself: "table", "ebpf", "time" (seconds since 1970), "by", "version"."""
     try:
         return json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -69,34 +69,50 @@ def write(texts):
         folder = Path(tempfile.mkdtemp(prefix="next-", dir=top))
         folder.chmod(0o755)
         for name, text_ in texts.items():
-            _write_through(folder / name, text_)
+            write_through(folder / name, text_)
     except OSError as error:
         raise GalafError(f"{error.filename or top}: {error.strerror}: nothing was changed") from None
     return folder
 
 
 def keep(folder):
-    """Makes a written generation the good one; returns its final folder."""
+    """Gives a written generation its number; returns its final folder.  It is not the good one yet."""
     top = folder.parent
-    number = max((int(path.name) for path in top.iterdir() if path.name.isdigit()), default=0) + 1
-    final = top / str(number)
+    final = top / str(max(numbers(), default=0) + 1)
+    folder.rename(final)
+    _sync(top)
+    return final
+
+
+def numbers():
+    """The numbers of the generations that are kept, in order."""
+    top = paths.STATE / "generations"
+    return sorted(int(path.name) for path in top.iterdir() if path.name.isdigit()) if top.is_dir() else []
+
+
+def make_good(folder):
+    """Makes a numbered generation the good one; the oldest beyond KEPT go."""
+    link = paths.STATE / "good.next"
     try:
-        folder.rename(final)
-        _sync(top)
-        link = paths.STATE / "good.next"
         link.unlink(missing_ok=True)
-        link.symlink_to(final.relative_to(paths.STATE))
+        link.symlink_to(folder.relative_to(paths.STATE))
         link.rename(paths.GOOD)
         _sync(paths.STATE)
     except OSError as error:
         raise GalafError(f"{error.filename}: {error.strerror}: the new rules are loaded but not kept; "
                          "mend this and run galaf_config again") from None
-    for old in sorted((int(path.name) for path in top.iterdir() if path.name.isdigit()))[:-KEPT]:
-        shutil.rmtree(top / str(old), ignore_errors=True)
-    return final
+    for number in numbers()[:-KEPT]:
+        if str(number) != folder.name:
+            shutil.rmtree(folder.parent / str(number), ignore_errors=True)
 
 
-def _write_through(file, text_):
+def before(folder):
+    """The generation before one, or None."""
+    older = [number for number in numbers() if number < int(folder.name)]
+    return folder.parent / str(older[-1]) if older else None
+
+
+def write_through(file, text_):
     """Writes a file, mode 0644, that has reached the disk when this returns."""
     with open(file, "w", encoding="utf-8") as stream:
         stream.write(text_)

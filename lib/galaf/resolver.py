@@ -100,6 +100,12 @@ def disconnect():
     return had
 
 
+def forget_options():
+    """Takes the generated options away, and dnsmasq goes on without them; the links stay."""
+    (GENERATED / "galaf.conf").unlink(missing_ok=True)
+    restart(service())
+
+
 def restart(name):
     """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
     if name == "NetworkManager":

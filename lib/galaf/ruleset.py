@@ -40,7 +40,7 @@ def render(conf, ids, skeleton, ebpf=True):
         lines += [(line, None) for line in _named(text, conf.table).splitlines()]
     lines += _table(conf, [
         *_marking(entries, ids, ebpf), *_loopback(conf), *_services(conf, ids),
-        *_counting(entries), *_refusing(), *_grants(entries)])
+        *_counting(entries), *_refusing(conf), *_grants(entries)])
     lines += _elements(conf, entries, ids, ebpf)
     return lines
 
@@ -132,7 +132,7 @@ def _maps(ebpf):
 def _chains(entries, ebpf):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "loopback_out", "inbound", "forwarded", *STATISTICS,
-             "refused_out", "refused_in", "refused_forward", "note_out", "note_in"]
+             "denied_out", "denied_in", "refused_out", "refused_in", "refused_forward", "note_out", "note_in"]
     yield from _plain(*(f"chain {name} {{ }}" for name in names))
     for entry in entries:
         yield f"chain {chain_of(entry)} {{ }}", None
@@ -155,10 +155,15 @@ def _marking(entries, ids, ebpf):
             yield from _chain(f"mark_{entry.name}", _plain(f"ct mark set ct mark | {ids.mark(entry)}"))
 
 
+def strict_dns(conf):
+    """Whether an application's queries are held to its own names; not where nothing is refused."""
+    return conf.dns == "strict" and conf.mode == "enforce"
+
+
 def _loopback(conf):
     """A query without a mark would pass dnsmasq's allow-list: where DNS is strict, it ends here."""
     closed = ()
-    if conf.dns == "strict":
+    if strict_dns(conf):
         closed = ("ct mark 0 ct direction original udp dport 53 reject",
                   "ct mark 0 ct direction original tcp dport 53 reject with tcp reset")
     return _chain("loopback_out", _plain(*closed))
@@ -198,31 +203,30 @@ def _noting(entry, way):
     return f"ct mark & {mask} == ${entry.name} jump record_{entry.name}_{way}", entry.path
 
 
-def _refusing():
-    """Counts what is refused, then tells the program at once."""
-    yield from _refused("refused_out", "denied", "ct mark", "daddr")
-    yield from _refused("refused_in", "denied_in", None, "saddr")
-    yield from _chain("refused_forward", _plain(*_rejects()))
+def _refusing(conf):
+    """Counts what is refused, then tells the program at once; in audit mode only counts it."""
+    verdicts = ["accept"] if conf.mode == "audit" else ["meta l4proto tcp reject with tcp reset",
+                                                        "reject with icmpx admin-prohibited"]
+    yield from _chain("denied_out", _plain(*_counting_refused("denied", "ct mark")))
+    yield from _chain("denied_in", _plain(*_counting_refused("denied_in", None)))
+    yield from _chain("refused_out", _plain("jump denied_out", *verdicts))
+    yield from _chain("refused_in", _plain("jump denied_in", *verdicts))
+    yield from _chain("refused_forward", _plain(*verdicts))
 
 
-def _refused(chain, name, first, address):
-    counting = []
+def _counting_refused(name, first):
+    """The rules that count a packet in the set of its family; what has no port counts with port 0."""
     for family, proto in _PROTO.items():
-        who = first or f"{proto} saddr"
+        key = f"{first or f'{proto} saddr'} . {proto} daddr . meta l4proto"
         for match, port in ((f"meta l4proto {_PORTS}", "th dport"), (f"meta l4proto != {_PORTS}", "0")):
-            counting.append(f"meta nfproto ipv{family} {match} "
-                            f"update @{name}{family} {{ {who} . {proto} daddr . meta l4proto . {port} }}")
-    return _chain(chain, _plain(*counting, *_rejects()))
-
-
-def _rejects():
-    return ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"]
+            yield f"meta nfproto ipv{family} {match} update @{name}{family} {{ {key} . {port} }}"
 
 
 def _grants(entries):
     for entry in entries:
+        audited = [("jump denied_out", entry.path), ("accept", entry.path)] if entry.mode == "audit" else []
         yield from _chain(chain_of(entry), [
-            (line, rule.path) for rule in entry.rules for line in _grant(entry, rule)])
+            (line, rule.path) for rule in entry.rules for line in _grant(entry, rule)] + audited)
 
 
 def _grant(entry, rule):

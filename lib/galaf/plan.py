@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A configuration with what this machine adds to it, and the texts rendered from both."""
+import json
+import os
+
+from . import VERSION, accounts, conf, dnsmasq, enforcement, firewall, launch, paths, resolver, ruleset, sysctl
+from .errors import GalafError
+
+
+class Plan:
+    """What applying a file would put in force.  Making one changes nothing.
+
+    conf, ids: the configuration and this machine's ids, with those of groups still to be
+    made; new_groups: their names to gids; texts: what a generation holds; lines: the
+    ruleset's, with their JSON paths.  Raises GalafError for whatever is wrong.
+    """
+
+    def __init__(self, file, ebpf=True):
+        self.file = file
+        self.ebpf = ebpf
+        self.source = conf.read(file)
+        self.conf = conf.parse(self.source, file)
+        self.new_groups = self._number()
+        self.lines = ruleset.render(self.conf, self.ids, _skeleton(), ebpf)
+        self.texts = {
+            "galaf_conf.json": self.source,
+            "ruleset.nft": ruleset.text(self.lines),
+            "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
+            "launch": launch.render(self.conf, self.ids),
+            "sysctl.conf": sysctl.render(self.conf),
+            "meta.json": json.dumps(self._meta()) + "\n",
+            **({} if ebpf else {"no-ebpf": ""}),    # keeps galaf-mark.service from starting
+        }
+
+    def _meta(self):
+        return {"table": self.conf.table, "mode": self.conf.mode, "ebpf": self.ebpf, "version": VERSION,
+                "time": enforcement.now(), "by": enforcement.caller()}
+
+    def _number(self):
+        """Looks up every id; returns the gids of the groups that have to be made, counting them as made."""
+        faults = conf.Faults(self.file, self.source)
+        self.ids = accounts.look_up(self.conf, faults)
+        self.absent_users, absent_groups = accounts.missing(self.conf, self.ids)
+        faults.check()
+        try:
+            allotted = accounts.allot(self.conf, absent_groups)
+        except ValueError as error:
+            raise GalafError(f"{self.file}: $.groups: no gid from {error} is free any more") from None
+        self.ids.groups.update(allotted)
+        self.ids.inbound.update({name: gid << 16 for name, gid in allotted.items() if name in self.conf.inbound})
+        return allotted
+
+    def check(self, folder):
+        """Has nft and dnsmasq check the texts written in a folder."""
+        firewall.check(folder / "ruleset.nft", self.lines, self.file)
+        resolver.check(folder / "dnsmasq.conf")
+
+    def remarks(self):
+        """What is not wrong and yet should be known, a sentence each."""
+        for entry in self.absent_users:
+            yield f"{entry.path}: there is no such user on this machine: left out"
+        for entry in self.conf.groups.values():
+            if entry.execv and not os.path.exists(entry.execv[0]):
+                yield f"{entry.path}.execv[0]: {entry.execv[0]} is not installed"
+        audited = [entry.path for entry in self.conf.entries() if entry.mode == "audit"]
+        if self.conf.mode == "audit":
+            yield "$.config.mode is audit: NOTHING is enforced, everything passes and is counted"
+        elif audited:
+            yield f"audit: nothing is refused to {', '.join(audited)}"
+
+
+def _skeleton():
+    """The texts of the ruleset's static part, in the order of their names."""
+    files = sorted(paths.SKELETON.glob("*.nft"))
+    if not files:
+        raise GalafError(f"{paths.SKELETON}: the ruleset's static part is missing: reinstall galaf")
+    return [conf.read(file) for file in files]

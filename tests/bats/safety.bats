@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# Safe to switch on, closed at every other moment: trials, the way back, audit, damage.
+
+load helper
+
+setup() {
+    rm -rf /var/lib/galaf/trial
+    echo '{ "groups": { "web": { "rule": "tcp dport 80" } } }' >"$CONF"
+    passes galaf_config --yes
+}
+
+# reaches PORT / refuses PORT: what the group web may do.
+reaches() { passes in_group web curl -sS --max-time 5 "http://198.18.0.10:$1/"; }
+refuses() { fails 7 in_group web curl -sS --max-time 5 "http://198.18.0.10:$1/"; }
+
+# on_terminal INPUT COMMAND ...: runs it on a terminal that types the input.
+on_terminal() {
+    run script --quiet --return --command "${*:2}" /dev/null < <(printf '%b' "$1"; sleep "${3:-2}")
+}
+
+narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF"; }
+
+@test "--try goes back by itself, also when the terminal and the whole process are gone" {
+    narrow
+    passes galaf_config --try 2
+    says "on trial for 2 seconds"
+    refuses 80
+    reaches 443
+    passes galaf_firewall status
+    says "on trial"
+    eventually 10 in_group web curl -sS --max-time 5 http://198.18.0.10:80/
+    refuses 443
+    passes galaf_firewall status
+    says_not "on trial"
+
+    setsid --fork galaf_config --try 3 >/dev/null 2>&1 3>&-
+    eventually 10 in_group web curl -sS --max-time 5 http://198.18.0.10:443/
+    pkill -KILL -x galaf_config || true
+    eventually 10 in_group web curl -sS --max-time 5 http://198.18.0.10:80/
+}
+
+@test "--confirm keeps what is on trial; it can't be kept twice, or once the time is up" {
+    narrow
+    passes galaf_config --try 3
+    passes galaf_config --confirm
+    sleep 4
+    reaches 443
+    fails 1 galaf_config --confirm
+    says "nothing is on trial"
+}
+
+@test "on a terminal, shrinking permissions are asked about; no answer and a no go back; an addition is not asked about" {
+    narrow
+    on_terminal 'n\n' galaf_config
+    says "Keep these rules? [y/N]"
+    says "not kept: generation"
+    reaches 80
+    narrow
+    on_terminal 'y\n' galaf_config
+    says "kept: generation"
+    reaches 443
+    echo '{ "groups": { "web": { "rule": [ "tcp dport 443", "tcp dport 80" ] } } }' >"$CONF"
+    on_terminal '' galaf_config
+    says_not "Keep these rules"
+    reaches 80
+}
+
+@test "the first time on trial: back to no firewall at all" {
+    galaf_firewall stop
+    rm -rf /var/lib/galaf/good /var/lib/galaf/generations
+    passes galaf_config --try 2
+    fails 7 curl -sS --max-time 5 http://198.18.0.10/
+    eventually 10 curl -sS --max-time 5 http://198.18.0.10/
+    fails 3 galaf_firewall status
+    passes nft list tables
+    same "" "$output"
+}
+
+@test "a trial that a reboot cut short is not kept" {
+    narrow
+    passes galaf_config --try 600
+    sed -i 's/"boot": "[^"]*"/"boot": "another"/' /var/lib/galaf/trial
+    nft delete table inet galaf
+    passes galaf_firewall start
+    says "the rules on trial were not kept"
+    reaches 80
+    refuses 443
+}
+
+@test "--generations lists them, --rollback goes one back" {
+    before=$(readlink /var/lib/galaf/good)
+    narrow
+    passes galaf_config --yes
+    passes galaf_config --generations
+    says "in force"
+    passes galaf_config --rollback
+    same "$before" "$(readlink /var/lib/galaf/good)"
+    reaches 80
+    refuses 443
+    for _ in 1 2 3 4 5 6 7; do
+        galaf_config --yes >/dev/null
+    done
+    same 5 "$(ls /var/lib/galaf/generations | wc -l)" "the generations kept"
+}
+
+@test "audit mode refuses nothing, counts everything, and says so" {
+    start_dnsmasq
+    echo '{ "config": { "mode": "audit" }, "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 443" } } }' >"$CONF"
+    passes galaf_config --yes
+    says "NOTHING is enforced"
+    reaches 80
+    passes in_group web curl -sS --max-time 5 http://other.example/
+    passes as alice curl -sS --max-time 5 "http://[2001:2:0:1::10]/"
+    passes nft list set inet galaf denied4
+    says "198.18.0.10 . tcp . 80 counter"
+    passes nft list set inet galaf denied6
+    says "$(printf '0x%08x' $(($(id -g alice) << 16 | $(id -u alice)))) . 2001:2:0:1::10 . tcp . 80 counter"
+    fails 3 galaf_firewall status
+    says "AUDIT, nothing is enforced"
+}
+
+@test "audit of one entry: it passes and is counted, the others are refused" {
+    echo '{ "groups": { "web": { "rule": "tcp dport 443", "mode": "audit" }, "other": { "rule": "tcp dport 443" } } }' >"$CONF"
+    passes galaf_config --yes
+    says 'audit: nothing is refused to $.groups.web'
+    reaches 80
+    fails 7 in_group other curl -sS --max-time 5 http://198.18.0.10/
+    passes galaf_firewall status
+    says "enforced"
+}
+
+@test "a good generation that can't be loaded: closed, with the reason and the way out" {
+    good=$(readlink -f /var/lib/galaf/good)
+    nft delete table inet galaf
+    for damage in 'truncate -s 400' 'rm'; do
+        cp "$good/ruleset.nft" /tmp/whole
+        $damage "$good/ruleset.nft"
+        fails 1 galaf_firewall start
+        says "NOTHING but DHCP passes" "galaf_config --rollback"
+        before=$(wire_packets)
+        refuses 80
+        fails 7 curl -sS --max-time 5 "http://[2001:2:0:1::10]/"
+        same "$before" "$(wire_packets)"
+        passes galaf_firewall status
+        says "CLOSED"
+        cp /tmp/whole "$good/ruleset.nft"
+    done
+    passes galaf_firewall start
+    reaches 80
+    passes galaf_firewall status
+    says_not "CLOSED"
+}
+
+@test "killed at 60 moments, two copies at once: always the old or the new generation, whole, and never open" {
+    before=$(wire_packets)
+    tried=0
+    for moment in $(seq 60); do
+        echo '{ "groups": { "web": { "rule": "tcp dport '"$((8000 + moment % 2))"'" } } }' >"$CONF"
+        galaf_config --yes >/dev/null 2>&1 &
+        first=$!
+        [ $((moment % 3)) = 0 ] && galaf_config --yes >/dev/null 2>&1 &
+        sleep "0.$(printf '%03d' $((moment * 7)))"
+        kill -KILL "$first" 2>/dev/null && tried=$((tried + 1))
+        wait "$first" 2>/dev/null || true
+        nft -c -f /var/lib/galaf/good/ruleset.nft
+        cmp -s /var/lib/galaf/good/galaf_conf.json "$CONF" ||
+            same 1 "$(grep -c 'tcp dport 800[01]\|tcp dport 80"' /var/lib/galaf/good/galaf_conf.json)"
+        fails 7 curl -sS --max-time 5 http://198.18.0.10/
+    done
+    echo "# killed $tried times of 60; packets that slipped through: $(($(wire_packets) - before))" >&3
+    same "$before" "$(wire_packets)"
+}
