@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""galaf.history: samples, their ageing and bounds."""
+import datetime
+
+import pytest
+
+from galaf import history
+from galaf.counters import Count
+from galaf.errors import GalafError
+
+NOW = 1_800_000_000     # 2027-01-15 08:00 UTC
+MINUTES = 300
+
+
+@pytest.fixture(name="file")
+def fixture_file(tmp_path):
+    return tmp_path / "history.sqlite"
+
+
+def sample(file, when, packets, key=7, name="post-filter-out"):
+    with history.opened(file) as connection:
+        history.add(connection, {name: [Count(key, packets, packets * 100)]}, when)
+
+
+def since(file, start):
+    with history.opened(file) as connection:
+        return history.since(connection, start)
+
+
+def times(file):
+    with history.opened(file) as connection:
+        return [row[0] for row in history.samples(connection, 0)]
+
+
+def test_samples_hold_the_growth(file):
+    for index, packets in enumerate((10, 10, 25)):
+        sample(file, NOW + index * MINUTES, packets)
+    assert since(file, 0) == [("post-filter-out", 7, 25, 2500)]
+    assert since(file, NOW + 1) == [("post-filter-out", 7, 15, 1500)]
+    assert times(file) == [NOW, NOW + 2 * MINUTES]
+
+
+def test_a_counter_that_begins_anew(file):
+    sample(file, NOW, 10)
+    sample(file, NOW + MINUTES, 4)
+    assert since(file, 0) == [("post-filter-out", 7, 14, 1400)]
+
+
+def test_a_mark_that_went_and_came_back(file):
+    sample(file, NOW, 10)
+    sample(file, NOW + MINUTES, 3, key=8)
+    sample(file, NOW + 2 * MINUTES, 12)
+    assert sorted(since(file, 0)) == [("post-filter-out", 7, 22, 2200), ("post-filter-out", 8, 3, 300)]
+
+
+def test_zeroed_counters_begin_at_zero(file):
+    sample(file, NOW, 10)
+    with history.opened(file) as connection:
+        history.zeroed(connection, ["post-filter-out"])
+    sample(file, NOW + MINUTES, 12)
+    assert since(file, 0) == [("post-filter-out", 7, 22, 2200)]
+
+
+def test_ageing_adds_up_and_loses_nothing(file):
+    count = 0
+    for when in range(NOW - 3 * history.DAY, NOW, MINUTES):
+        count += 1
+        sample(file, when, count)
+    assert since(file, 0) == [("post-filter-out", 7, count, count * 100)]
+    old = [when for when in times(file) if when < NOW - history.FINE - history.HOUR]
+    assert old and all(when % history.HOUR == 0 for when in old)
+    assert len(times(file)) < 48 * 12 + 26 + 12
+    with history.opened(file) as connection:
+        history.thin(connection, NOW + history.HOURLY + history.DAY)
+        history.thin(connection, NOW + history.HOURLY + history.DAY)
+    assert since(file, 0) == [("post-filter-out", 7, count, count * 100)]
+    assert len(times(file)) in (3, 4)
+    assert all(datetime.datetime.fromtimestamp(when).hour == 0 for when in times(file))
+
+
+def test_what_is_too_old_goes(file):
+    sample(file, NOW, 10)
+    sample(file, NOW + history.DAILY + history.DAY, 11)
+    assert since(file, 0) == [("post-filter-out", 7, 1, 100)]
+
+
+def test_the_number_of_rows_is_bounded(file, monkeypatch):
+    monkeypatch.setattr(history, "MOST_ROWS", 50)
+    for index in range(80):
+        sample(file, NOW + index, index + 1)
+    assert len(times(file)) == 50
+    assert times(file)[-1] == NOW + 79
+
+
+def test_a_damaged_file_is_named(file):
+    file.write_text("nonsense")
+    with pytest.raises(GalafError, match="history.sqlite: file is not a database"):
+        since(file, 0)
+
+
+def test_a_failure_leaves_the_history_as_it_was(file):
+    sample(file, NOW, 10)
+    with pytest.raises(RuntimeError), history.opened(file) as connection:
+        history.zeroed(connection, ["post-filter-out"])
+        raise RuntimeError
+    sample(file, NOW + MINUTES, 12)
+    assert since(file, 0) == [("post-filter-out", 7, 12, 1200)]
+
+
+def test_private(file):
+    sample(file, NOW, 1)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text, start", [
+    ("boot", NOW - 5000), ("90m", NOW - 5400), ("1h", NOW - 3600), ("7d", NOW - 604800), ("2w", NOW - 1209600),
+    ("2027-01-01", datetime.datetime(2027, 1, 1).timestamp()),
+    ("2027-01-01 18:30", datetime.datetime(2027, 1, 1, 18, 30).timestamp())])
+def test_since_forms(text, start):
+    assert history.parse_since(text, NOW, NOW - 5000) == start
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "1y", "-1h", "2027-13-01", "1h30m", "9999999h"])
+def test_other_forms_are_refused(text):
+    with pytest.raises(GalafError, match="not a time"):
+        history.parse_since(text, NOW, NOW)
