@@ -361,7 +361,7 @@ os.execv('/usr/bin/galaf', ['galaf', 'show'])"
         [ ! -s /tmp/l/ran ] || same 30004 "$(cat /tmp/l/ran)" "the group under $limit"
         rm -f /tmp/l/ran
     done
-    passes as alice prlimit --nofile=8 /usr/bin/galaf browser sh -c 'id -g >/tmp/l/ran'
+    passes as alice prlimit --nofile=64 /usr/bin/galaf browser sh -c 'id -g >/tmp/l/ran'
     same 30004 "$(cat /tmp/l/ran)"
 }
 
