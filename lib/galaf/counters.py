@@ -59,7 +59,10 @@ def is_refused_in(name):
 
 
 def set_names(table_name):
-    """The sets of the table that galaf_stats knows, statistics first.  Raises GalafError if it is not loaded."""
+    """The sets of the table that galaf_stats knows: statistics, recorded addresses, refused inbound traffic.
+
+    Raises GalafError if the table is not loaded.
+    """
     try:
         listing = json.loads(run("nft", "-j", "-t", "list", "sets", "table", "inet", table_name))
     except GalafError as error:
@@ -68,8 +71,8 @@ def set_names(table_name):
         raise GalafError(f"the table inet {table_name} is not loaded: run galaf_config, "
                          "or galaf_firewall start") from None
     names = [entry["set"]["name"] for entry in listing["nftables"] if "set" in entry]
-    addresses = [name for name in names if recorded(name) or is_refused_in(name)]
-    return [name for name in STATISTICS if name in names] + sorted(addresses)
+    return [*(name for name in STATISTICS if name in names), *sorted(filter(recorded, names)),
+            *sorted(filter(is_refused_in, names))]
 
 
 def read(table_name, names):
