@@ -52,7 +52,7 @@ struct record {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 4096);
 	__uint(key_size, sizeof(struct owner));		/* no types: bpftool would print all of it twice */
 	__uint(value_size, sizeof(struct question));
 } galaf_resolved SEC(".maps");

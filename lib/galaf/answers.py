@@ -23,7 +23,7 @@ mark: as in galaf.mark; name: lower case, up to 126 characters; type: the record
 
 
 def resolved():
-    """{(mark, address): name}: the name that each program last resolved to an address; 8,192 at most.
+    """{(mark, address): name}: the name that each program last resolved to an address; 4,096 at most.
 
     Empty where the program is not attached.  Raises GalafError if the map can't be read.
     """
