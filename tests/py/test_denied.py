@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was refused, joined; and what would allow it."""
+import ipaddress
+import json
+
+import pytest
+
+from galaf import answers, conf, denied, suggest, watch
+from galaf.counters import Count
+from galaf.errors import GalafError
+
+NOW = 1_800_000_000
+WEB = 30004 << 16 | 1000
+ROOT = 30004 << 16 | 1
+
+
+@pytest.fixture(autouse=True)
+def accounts(monkeypatch):
+    """The names that marks stand for."""
+    groups = {30004: "web", 30005: "bare", 30006: "other", 1000: "alice"}
+    users = {1: "root/daemon", 1000: "alice", 33: "www-data"}
+    monkeypatch.setattr(denied.names, "group_name", lambda gid: groups.get(gid, str(gid)))
+    monkeypatch.setattr(denied.names, "user_name", lambda uid: users.get(uid, str(uid)))
+
+
+def seen(mark=WEB, address="198.18.0.10", protocol=6, port=80, comm="curl", first=-100, last=-50):
+    return watch.Seen(mark, ipaddress.ip_address(address), protocol, port, comm, 3, NOW + first, NOW + last, 77)
+
+
+def out(*key, age=50, tries=2):
+    """The only Refusal of one element, with nothing seen."""
+    family = ipaddress.ip_address(key[1]).version
+    count = Count(key, tries, 60 * tries, expires=denied.TIMEOUT - age)
+    return {f"denied{family}": [count]}
+
+
+def refusal(destination=None, port=80, protocol=6, domain=None, mark=WEB, types=(), way="out"):
+    return denied.Refusal(way, mark, (), None, destination, domain, protocol, port, types, 1, None, NOW)
+
+
+def name(domain, types=(1, 28), mark=WEB):
+    return refusal(None, None, None, domain, mark, types, "name")
+
+
+def suggested(data, *rows):
+    found, remarks = suggest.suggest(data, list(rows), "galaf_conf.json")
+    merged = {**data, **{kind: {**data.get(kind, {}), **found.get(kind, {})} for kind in ("groups", "users")}}
+    conf.parse(json.dumps(merged), "suggestion")        # raises where the schema or a rule is not kept
+    return found, remarks
+
+
+# ---- joining ----
+
+def test_a_program_its_times_and_its_domain_belong_to_the_same_mark_address_protocol_and_port():
+    others = [seen(mark=ROOT, comm="x1"), seen(address="198.18.0.11", comm="x2"), seen(protocol=17, comm="x3"),
+              seen(port=81, comm="x4")]
+    resolved = {(WEB, ipaddress.ip_address("198.18.0.10")): "web.example",
+                (ROOT, ipaddress.ip_address("198.18.0.10")): "other.example"}
+    one, = denied.outgoing(out(WEB, "198.18.0.10", 6, 80), [seen(), seen(comm="wget", first=-99), *others],
+                           resolved, NOW)
+    assert one == denied.Refusal("out", WEB, ("curl", "wget"), None, "198.18.0.10", "web.example", 6, 80, (), 2,
+                                 NOW - 100, NOW - 50)
+
+
+def test_last_is_the_time_of_the_refusal_also_where_the_program_went_on_later():
+    one, = denied.outgoing(out(WEB, "198.18.0.10", 6, 80), [seen(first=-100, last=-1)], {}, NOW)
+    assert (one.first, one.last) == (NOW - 100, NOW - 50)
+    one, = denied.outgoing(out(WEB, "198.18.0.10", 6, 80), [seen(first=-10, last=-1)], {}, NOW)
+    assert (one.first, one.last) == (None, NOW - 50)
+
+
+def test_the_second_that_nft_leaves_off_is_mended_by_what_was_seen():
+    one, = denied.outgoing(out(WEB, "198.18.0.10", 6, 80), [seen(first=-49.5, last=-49.5)], {}, NOW)
+    assert one.first == one.last == NOW - 49.5
+
+
+def test_without_a_port_the_address_tells_the_program():
+    one, = denied.outgoing(out(WEB, "2001:db8::5", 58, 0),
+                           [seen(address="2001:db8::5", protocol=17, port=1025, comm="ping")], {}, NOW)
+    assert (one.programs, one.domain, one.port) == (("ping",), None, 0)
+
+
+def test_inbound_traffic_has_source_and_destination_and_nobody_of_ours():
+    count = Count(("192.0.2.1", "192.0.2.2", 6, 22), 5, 300, expires=denied.TIMEOUT)
+    one, = denied.incoming({"denied_in4": [count]}, NOW)
+    assert (one.way, one.mark, one.source, one.destination, one.tries, one.last) == (
+        "in", None, "192.0.2.1", "192.0.2.2", 5, NOW)
+
+
+def test_a_name_is_one_row_for_all_its_types_with_who_asked_meanwhile():
+    refused = [answers.Refused(WEB, "a.example", kind, 2, NOW - 10, NOW - 5) for kind in (28, 1)]
+    asked = [seen(address="127.0.0.1", protocol=17, port=53, comm=comm, first=first, last=last)
+             for comm, first, last in (("curl", -10, -5), ("getent", -90, -80))]
+    outside = seen(address="192.0.2.1", protocol=17, port=53, comm="dnsmasq", first=-10, last=-5)
+    one, = denied.unresolved(refused, asked + [outside])
+    assert one == denied.Refusal("name", WEB, ("curl",), None, None, "a.example", None, None, (1, 28), 4,
+                                 NOW - 10, NOW - 5)
+
+
+def test_user_and_group_are_names_or_numbers_and_leave_out_what_has_neither():
+    one, inbound = refusal("198.18.0.10"), refusal("192.0.2.2", mark=None, way="in")
+    for user, group in (("alice", None), ("1000", "web"), (None, "30004"), (None, None)):
+        assert denied.fits(one, user, group, None)
+    assert not denied.fits(one, "bob", None, None) and not denied.fits(one, "alice", "bare", None)
+    assert denied.fits(inbound, None, None, NOW) and not denied.fits(inbound, None, None, NOW + 1)
+    assert not denied.fits(inbound, "alice", None, None)
+
+
+# ---- maps ----
+
+def test_the_maps_are_read_with_or_without_the_types_that_bpftool_adds():
+    entry = '{"key":["0x01","0xff"],"value":["0x00","0x7f"]%s}'
+    typed = ',"formatted":{"key":{"mark":1,"comm":[1,2]},"value":{"count":3}}'
+    for text in (f"[{entry % ''},{entry % ''}]", f"[{entry % typed},{entry % typed}]"):
+        assert watch.parse(text) == [(b"\x01\xff", b"\x00\x7f")] * 2
+    assert watch.parse("[]") == []
+
+
+def test_names_are_lower_case_and_harmless():
+    assert answers.name(b"\x03WeB\x07example" + bytes(116)) == "web.example"
+    assert answers.name(b"\x04a.b\x1b\x01\\" + bytes(10)) == "a\\046b\\027.\\092"
+    assert answers.name(bytes(128)) == "."
+    assert answers.name(b"\x3f" + b"x" * 127)       # a length that is not true ends with the buffer
+
+
+def test_the_records_of_the_maps():
+    question = answers.QUESTION.pack(WEB, 28, 0, b"\x01a\x07example")
+    owner = answers.OWNER.pack(WEB, ipaddress.ip_address("::ffff:198.18.0.10").packed)
+    assert answers.decode_resolved(owner, question) == ((WEB, ipaddress.ip_address("198.18.0.10")), "a.example")
+    tries = answers.TRIES.pack(3, 1_000_000_000, 2_500_000_000)
+    assert answers.decode_refused(question, tries, NOW) == answers.Refused(WEB, "a.example", 28, 3, NOW + 1, NOW + 2.5)
+
+
+# ---- suggesting ----
+
+def test_a_refused_name_joins_the_domains_and_everything_else_stays():
+    data = {"groups": {"web": {"#": "mine", "execv": ["/usr/bin/x", "…"], "domains": ["web.example"],
+                               "rule": "tcp dport 80"}}}
+    found, remarks = suggested(data, name("www.other.example"), name("a.web.example"), name("www.other.example"))
+    assert found == {"groups": {"web": {**data["groups"]["web"], "domains": ["web.example", "www.other.example"]}}}
+    assert remarks == []
+
+
+def test_a_new_port_of_a_known_domain_joins_the_rules():
+    data = {"groups": {"web": {"domains": ["web.example"], "rule": ["tcp dport { 80, 8000-8080 }"]}}}
+    found, _ = suggested(data, refusal("198.18.0.10", 443, domain="web.example"),
+                         refusal("2001:db8::1", 443, domain="web.example"),
+                         refusal("198.18.0.10", 8001, domain="web.example"),
+                         refusal("198.18.0.10", 123, 17, "web.example"))
+    assert found["groups"]["web"]["rule"] == ["tcp dport { 80, 8000-8080 }", "tcp dport 443", "udp dport 123"]
+
+
+def test_an_entry_with_a_rule_of_its_own_for_ipv6_gets_each_family_its_own():
+    data = {"groups": {"web": {"domains": ["web.example"], "rule": "tcp dport 80", "rule6": "tcp dport 81"}}}
+    found, _ = suggested(data, refusal("2001:db8::1", 443, domain="web.example"),
+                         refusal("2001:db8::1", 0, 58, domain="web.example"))
+    assert found["groups"]["web"]["rule"] == "tcp dport 80"
+    assert found["groups"]["web"]["rule6"] == ["tcp dport 81", "tcp dport 443", "icmpv6 type echo-request"]
+
+
+def test_an_address_without_a_domain_has_no_place_beside_domains_and_that_is_said():
+    data = {"groups": {"web": {"domains": ["web.example"]}}}
+    found, remarks = suggested(data, refusal("198.18.0.99", 443))
+    assert found == {}
+    assert remarks == ["$.groups.web: 198.18.0.99 tcp 443 is left out, since its domain is not known and the entry "
+                       "has domains: give it to an application group without domains"]
+
+
+def test_an_entry_without_domains_gets_addresses_and_keeps_its_rules():
+    data = {"groups": {"web": {"rule": "tcp dport 80"}}}
+    found, _ = suggested(data, refusal("198.18.0.30", 443, domain="mail.example"), refusal("198.18.0.9", 443),
+                         refusal("198.18.0.9", 80), refusal("2001:db8::1", 5000, 17), refusal("198.18.0.9", 0, 1),
+                         refusal("198.18.0.9", 0, 47))
+    assert found["groups"]["web"] == {
+        "# 198.18.0.30": "mail.example",
+        "rule": ["tcp dport 80", "ip daddr 198.18.0.9 icmp type echo-request",
+                 "ip daddr { 198.18.0.9, 198.18.0.30 } tcp dport 443", "ip daddr 198.18.0.9 meta l4proto 47",
+                 "ip6 daddr 2001:db8::1 udp dport 5000"]}
+
+
+def test_a_bare_entry_gets_domains_where_all_are_known_else_addresses():
+    data = {"groups": {"bare": None}}
+    mark = 30005 << 16 | 1
+    known = refusal("198.18.0.10", 443, domain="web.example", mark=mark)
+    found, remarks = suggested(data, known)
+    assert found == {"groups": {"bare": {"domains": ["web.example"], "rule": "tcp dport 443"}}} and not remarks
+    found, _ = suggested(data, known, refusal("198.18.0.99", 443, mark=mark))
+    assert found["groups"]["bare"] == {"# 198.18.0.10": "web.example",
+                                       "rule": "ip daddr { 198.18.0.10, 198.18.0.99 } tcp dport 443"}
+    found, remarks = suggested(data, name("web.example", mark=mark))
+    assert found == {"groups": {"bare": {"domains": ["web.example"]}}}
+    assert "every port" in remarks[0]
+
+
+def test_defaults_and_borrowed_domains_count_as_the_entrys_own():
+    data = {"config": {"defaults": {"rule": "tcp dport 80", "families": [4]}},
+            "groups": {"web": {"domains": "other"}, "other": {"domains": ["web.example"]}}}
+    found, remarks = suggested(data, refusal("2001:db8::1", 443, domain="a.web.example"), name("b.example"))
+    assert found["groups"]["web"] == {"domains": ["web.example", "b.example"], "families": [4, 6],
+                                      "rule": ["tcp dport 80", "tcp dport 443"]}
+    assert "$.groups.web: its other rules hold for IPv6 too from then on" in remarks
+
+
+def test_whoever_is_in_no_application_group_is_known_by_the_user():
+    found, remarks = suggested({}, refusal("198.18.0.9", 80, mark=1000 << 16 | 1000),
+                               refusal("198.18.0.9", 80, mark=33), refusal("198.18.0.9", 80, mark=1))
+    assert {name: entry["rule"] for name, entry in found["users"].items()} == dict.fromkeys(
+        ("alice", "root", "www-data"), "ip daddr 198.18.0.9 tcp dport 80")
+    assert remarks == ["$.users.alice: holds for whatever this user runs; an application group would be narrower"]
+
+
+def test_what_nothing_can_be_suggested_for_is_said():
+    found, remarks = suggested({"groups": {"web": {"domains": ["web.example"]}}}, name("10.in-addr.arpa", (12,)),
+                               name("router"), refusal("198.18.0.9", mark=0), refusal("198.18.0.9", mark=31000 << 16),
+                               refusal("192.0.2.2", 22, mark=None, way="in"))
+    assert found == {}
+    assert remarks == ["0 / 31000: nothing can be suggested for it, since it has no name",
+                       "unmarked: nothing can be suggested for it, since it has no name",
+                       "$.groups.web: 10.in-addr.arpa (PTR) is left out: it leads to no address",
+                       "$.groups.web: router (A, AAAA) is left out: it leads to no address"]
+
+
+def test_applied_once_it_suggests_nothing_more():
+    data = {"groups": {"web": {"domains": ["web.example"], "rule": "tcp dport 80"}, "bare": None}}
+    rows = [name("other.example"), refusal("198.18.0.10", 443, domain="web.example"),
+            refusal("198.18.0.30", 443, mark=30005 << 16 | 1000), refusal("198.18.0.30", 0, 1, mark=30005 << 16 | 1000),
+            refusal("2001:db8::9", 5000, 17, mark=1000 << 16 | 1000),
+            refusal("198.18.0.30", 0, 47, mark=1000 << 16 | 1000)]
+    found, _ = suggested(data, *rows)
+    again, remarks = suggested({**data, **found}, *rows)
+    assert again == {}
+    assert remarks == [f"$.{place}: what was refused is allowed by now" for place in
+                       ("groups.bare", "groups.web", "users.alice")]
+
+
+def test_a_faulty_configuration_is_named():
+    with pytest.raises(GalafError, match=r"galaf_conf.json: \$\.groups\.web\.rule"):
+        suggest.suggest({"groups": {"web": {"rule": "accept"}}}, [name("a.example")], "galaf_conf.json")
