@@ -329,7 +329,7 @@ JSON
     same 1 "$status"
     says "Make 1 application groups (asked)? [y/N]"
     same "$before" "$(the_machine)"
-    on_terminal 'y\nn\n' galaf_config
+    on_terminal 'y\ny\nn\n' galaf_config
     says "Delete "
     passes getent group asked
     passes getent group web
@@ -429,10 +429,10 @@ JSON
     says "the program nft is missing"
     same "$before" "$(the_machine)"
 
-    mount -t tmpfs -o size=64k tmpfs /mnt
+    mount -t tmpfs -o size=2m tmpfs /mnt
     cp -a /var/lib/galaf/. /mnt/
     mount --bind /mnt /var/lib/galaf
-    head -c 100k /dev/zero >/var/lib/galaf/filler || true
+    head -c 3m /dev/zero >/var/lib/galaf/filler || true
     fails 1 galaf_config --yes
     umount /var/lib/galaf /mnt
     says "No space left on device: nothing was changed"
