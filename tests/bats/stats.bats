@@ -247,7 +247,7 @@ print(counters.restore_text(counters.SAVED, open("/tmp/rules").read()))' >>/tmp/
 
 @test "--watch: rates on a screen of its own; q, Ctrl-C and SIGTERM leave the terminal as it was" {
     tmux new-session -d -x 100 -y 50 'bash --norc'
-    local settings way
+    local way
     tmux send-keys 'PS1=; clear; stty -g >/tmp/before; echo as it was' Enter
     passes eventually 5 test -s /tmp/before
     for way in q C-c TERM; do

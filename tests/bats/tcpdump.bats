@@ -115,6 +115,7 @@ query.recv(512)'
     fails 7 internet curl -s http://192.0.2.2:9/
     sleep 0.5
     xargs kill </tmp/cap/pid
+    # shellcheck disable=SC2046   # several words
     wait $(cat /tmp/cap/pid) || true
     same "198.18.0.10.80 198.18.0.30.443" "$(sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' /tmp/cap/alice | xargs)" "alice's"
     same "198.18.0.20.80" "$(sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' /tmp/cap/root | xargs)" "root's"

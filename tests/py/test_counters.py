@@ -64,10 +64,11 @@ def test_foreign_elements_are_named_and_passed_over(strange):
 
 
 def test_deleted_elements_of_the_wanted_sets():
-    lines = ["add table inet x", "delete element inet galaf post-filter-out { 0x00000001 counter packets 12 bytes 719 }",
+    lines = ["add table inet x",
+             "delete element inet galaf post-filter-out { 0x00000001 counter packets 12 bytes 719 }",
              "delete element inet other post-filter-out { 0x00000001 counter packets 1 bytes 1 }",
              "delete element inet galaf web_4 { 198.18.0.10 }",
-             "delete element inet galaf denied_in4 { 192.0.2.1 . 192.0.2.2 . 6 . 9 counter packets 1 bytes 60 expires 5s }"]
+             "delete element inet galaf denied_in4 { 192.0.2.1 . 192.0.2.2 . 6 . 9 counter packets 1 bytes 60 }"]
     found, complaints = counters.deleted(lines, "galaf", ["post-filter-out", "denied_in4"])
     assert found["post-filter-out"] == [Count(1, 12, 719)]
     assert found["denied_in4"][0].key == ("192.0.2.1", "192.0.2.2", 6, 9)
