@@ -1,0 +1,322 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# galaf_denied on the installed package: what it shows of real refusals, and that its suggestion lets them pass.
+
+load helper
+
+setup_file() { start_dnsmasq; }
+
+setup() {
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
+    "groups": {
+        "#": "stays",
+        "web": { "#": "stays too", "domains": [ "web.example" ], "rule": "tcp dport 80" },
+        "anywhere": { "rule": "tcp dport 80" },
+        "nothing": null
+    }
+}
+JSON
+    galaf_denied --clear >/dev/null
+}
+
+teardown() { [ ! -e /tmp/servant ] || { kill "$(cat /tmp/servant)" || true; rm /tmp/servant; }; }
+
+# udp ADDRESS PORT: sends a datagram and waits for its echo.
+udp() {
+    /usr/bin/python3 -c '
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    probe.settimeout(3)
+    probe.sendto(b"hello", (sys.argv[1], int(sys.argv[2])))
+    assert probe.recv(100) == b"hello"' "$@"
+}
+export -f udp
+
+# denied FILTER: prints what a Python expression makes of the rows of --json (each a dictionary d), a line each;
+# moment(TEXT) are the seconds of a time in it.
+denied() {
+    galaf_denied --json | /usr/bin/python3 -c '
+import datetime, json, sys, time
+moment = lambda text: datetime.datetime.fromisoformat(text).timestamp()
+for d in json.load(sys.stdin)["denied"]:
+    line = eval(sys.argv[1])
+    if line: print(line)' "$1" | sort
+}
+
+# name_server: a name server on 127.0.0.2 that answers what no sound one does, too.
+name_server() {
+    /usr/bin/python3 - 3>&- <<'PY' &
+import os, random, socket, struct
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.2", 53))
+random.seed(1)
+def record(kind, data):
+    return struct.pack(">HHHIH", 0xc00c, kind, 1, 30, len(data)) + data
+while True:
+    query, who = server.recvfrom(4096)
+    head = lambda number: query[:2] + struct.pack(">5H", 0x8180, 1, number, 0, 0) + query[12:]
+    if b"alias" in query:       # a CNAME before the address, whose owner is a pointer into the CNAME
+        answer = head(2) + record(5, b"\x04real\x07example\0") + record(1, bytes((198, 18, 0, 77)))
+    elif b"many" in query:
+        answer = head(40) + b"".join(record(1, bytes((198, 18, 1, n))) for n in range(40))
+    elif b"cut" in query:
+        answer = (head(2) + record(1, bytes((198, 18, 2, 1))))[:-2]
+    elif b"refuse" in query:
+        answer = query[:2] + struct.pack(">5H", 0x8185, 1, 0, 0, 0) + query[12:]
+    else:
+        answer = query[:2] + bytes(random.randrange(256) for _ in range(random.randrange(300)))
+    server.sendto(answer, who)
+PY
+    echo $! >/tmp/servant
+    passes eventually 5 grep -q ' 0200007F:0035 ' /proc/net/udp
+}
+
+# ask LABELS [NUMBER]: has a program of the group nothing ask that server for a name in bytes, as Python writes them.
+ask() {
+    galaf --test nothing /usr/bin/python3 -c '
+import ast, socket, struct, sys
+name = b"".join(bytes([len(label)]) + label for label in ast.literal_eval(sys.argv[1]))
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.settimeout(3)
+for number in range(int(sys.argv[2])):
+    probe.sendto(struct.pack(">6H", number, 0x100, 1, 0, 0, 0) + name + b"\0" + struct.pack(">2H", 1, 1), ("127.0.0.2", 53))
+    probe.recv(4096)' "$1" "${2:-1}"
+}
+
+@test "who, which program, to where, by what name, how often, when: TCP, UDP, ICMP, IPv4, IPv6" {
+    before=$(date +%s)
+    fails 7 in_group web fetch -4 http://web.example:8080/
+    fails 7 in_group web fetch -4 http://web.example:8080/
+    fails 7 as alice fetch -g 'http://[2001:2:0:1::10]:993/'
+    fails 1 as alice ping -n -c 1 -W 1 198.18.0.30
+    fails 1 as bob udp 2001:2:0:1::20 5000
+    fails 1 as bob udp 198.18.0.20 123
+    passes galaf_denied
+    says "refused on the way out" "alice / alice" "web.example"
+    same "alice alice curl None 2001:2:0:1::10 tcp 993 1
+alice alice ping None 198.18.0.30 icmp 0 1
+bob bob python3 None 198.18.0.20 udp 123 1
+bob bob python3 None 2001:2:0:1::20 udp 5000 1
+root/daemon web curl web.example 198.18.0.10 tcp 8080 2" "$(denied '"{user} {group} {} {domain} {destination} {protocol} {port} {tries}".format(
+        ",".join(d["programs"]), **d) if d["way"] == "out" and d["group"] != "dnsmasq" else ""')"
+    same "" "$(denied '"" if d["programs"] == ["ping"] or moment(d["first"]) <= moment(d["last"]) else d')" "rows without times"
+    same "" "$(denied '"" if '"$before"' - 1 <= moment(d["last"]) <= time.time() else d')" "rows with wrong times"
+}
+
+@test "names that strict DNS refused, with who asked; nothing of it is looked up" {
+    fails 6 in_group web fetch http://other.example/
+    fails 6 as bob fetch http://six.example/
+    before=$(wire_packets wire_dns)
+    same "bob bob curl six.example A,AAAA
+root/daemon web curl other.example A,AAAA" "$(denied '"{user} {group} {} {domain} {}".format(",".join(d["programs"]), ",".join(d["types"]), **d) if d["way"] == "name" else ""')"
+    passes galaf_denied --group web
+    says "names that strict DNS refused" other.example
+    says_not six.example
+    same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
+}
+
+@test "what came from outside, by source and destination" {
+    fails 7 internet curl -sS --max-time 3 http://192.0.2.2:2222/
+    fails 7 internet curl -sS --max-time 3 -g 'http://[2001:db8::2]:2222/'
+    fails 1 internet ping -n -c 1 -W 1 192.0.2.2
+    same "192.0.2.1 192.0.2.2 icmp 0
+192.0.2.1 192.0.2.2 tcp 2222
+2001:db8::1 2001:db8::2 tcp 2222" "$(denied '"{source} {destination} {protocol} {port}".format(**d) if d["way"] == "in" else ""')"
+    passes galaf_denied --user root/daemon
+    says "nothing was refused"
+}
+
+# traffic WANTED: what several applications try; each of it has to end with success (0) or not (1).
+traffic() {
+    local wanted=$1 attempt
+    for attempt in \
+        "in_group web fetch -4 http://web.example:8080/" "in_group web fetch -6 http://web.example:8080/" \
+        "in_group web fetch http://other.example/" \
+        "in_group anywhere fetch -4 http://mail.example:443/" "in_group anywhere fetch -6 http://mail.example:443/" \
+        "in_group nothing fetch http://198.18.0.20/" "in_group nothing fetch -g http://[2001:2:0:1::20]:8080/" \
+        "in_group nothing udp 198.18.0.30 123" "in_group nothing ping -n -c 1 -W 2 198.18.0.30" \
+        "as alice fetch http://198.18.0.10:993/" "as alice udp 2001:2:0:1::10 5000" \
+        "as alice ping -n -c 1 -W 2 2001:2:0:1::10" "as bob fetch http://six.example/"; do
+        # shellcheck disable=SC2086
+        run $attempt
+        [ "$((status != 0))" = "$wanted" ] || complain "exit status $status of: $attempt" "$output"
+    done
+}
+
+@test "apply what --suggest prints, and the same traffic passes, and no other" {
+    traffic 1
+    galaf_denied --suggest >/tmp/suggestion 2>/tmp/remarks
+    cp "$CONF" /tmp/before.json
+    /usr/bin/python3 - /tmp/suggestion >/tmp/places <<'PY'
+import json, sys
+for kind, entries in json.load(open(sys.argv[1])).items():
+    for name, entry in entries.items():
+        print(f"$.{kind}.{name}\t{json.dumps(entry)}")
+PY
+    same 5 "$(wc -l </tmp/places)" "the number of entries"
+    while IFS=$'\t' read -r place value; do
+        passes galaf_config --set "$place" "$value"
+    done </tmp/places
+    file_says "$CONF" '"#": "stays"' '"#": "stays too"' '"# 198.18.0.30": "mail.example"'
+    passes galaf_config --yes
+    traffic 0
+    fails 7 in_group anywhere fetch http://web.example:443/
+    fails 7 in_group nothing fetch http://198.18.0.20:8080/
+    fails 6 in_group web fetch http://mail.example/
+    fails 7 as alice fetch http://198.18.0.10:80/
+    fails 6 as bob fetch http://web.example/
+    fails 1 as bob udp 198.18.0.10 5000
+    galaf_denied --clear >/dev/null
+    passes galaf_denied --suggest
+    same "{}" "$output"
+}
+
+@test "a suggestion that was applied is not made again" {
+    fails 6 in_group web fetch http://other.example/
+    galaf_config --set '$.groups.web.domains' '["web.example", "other.example"]'
+    passes galaf_denied --suggest
+    says "galaf_denied: \$.groups.web: what was refused is allowed by now" "{}"
+}
+
+# cleared: empties the counters; prints how many tries they had for 198.18.0.10.
+cleared() {
+    galaf_denied --clear --json | /usr/bin/python3 -c '
+import json, sys
+print(sum(d["tries"] for d in json.load(sys.stdin)["denied"] if d["destination"] == "198.18.0.10"))'
+}
+
+@test "--clear empties everything, and counts each try once, while more go on" {
+    in_group nothing /usr/bin/python3 -c '
+import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    for _ in range(1500):
+        try: probe.sendto(b"x", ("198.18.0.10", 5000))
+        except PermissionError: pass
+        else: raise SystemExit("sent")
+        time.sleep(0.002)' 3>&- &
+    sender=$!
+    local total=0 times=0
+    while kill -0 $sender 2>/dev/null; do
+        total=$((total + $(cleared)))
+        times=$((times + 1))
+    done
+    [ "$times" -gt 2 ]
+    wait $sender
+    total=$((total + $(cleared)))
+    same 1500 "$total"
+    fails 6 in_group web fetch http://other.example/
+    passes galaf_denied --clear
+    says other.example
+    passes galaf_denied
+    same "nothing was refused" "$output"
+}
+
+@test "--since: a date, a span, boot; not a time" {
+    fails 7 as alice fetch http://198.18.0.10/
+    sleep 2.1
+    moment=$(date '+%F %T')
+    sleep 1.1
+    fails 7 as alice fetch http://198.18.0.20/
+    passes galaf_denied --since "$moment"
+    says 198.18.0.20
+    says_not 198.18.0.10
+    for time in 1h boot; do
+        passes galaf_denied --since "$time"
+        says 198.18.0.10 198.18.0.20
+    done
+    fails 1 galaf_denied --since yesterday
+    says "galaf_denied: yesterday: not a time: write boot"
+}
+
+# following [OPTION ...]: galaf_denied --follow in the background, past its first look.
+following() {
+    galaf_denied --follow "$@" >/tmp/followed 2>&1 3>&- &
+    sleep 1
+}
+
+@test "--follow tells each new refusal on a line, once, and ends by SIGTERM, Ctrl-C or a closed pipe" {
+    fails 7 as alice fetch http://198.18.0.10/
+    following
+    fails 7 as alice fetch http://198.18.0.20/
+    fails 7 as alice fetch http://198.18.0.20/
+    fails 6 in_group web fetch http://other.example/
+    passes eventually 5 grep -q other.example /tmp/followed
+    fails 7 as alice fetch http://198.18.0.10/
+    passes eventually 5 grep -q 198.18.0.10 /tmp/followed
+    kill %?follow
+    status=0
+    wait %?follow || status=$?
+    same 143 "$status"
+    same 2 "$(sed -n 's/.* alice \/ alice curl -> 198.18.0.20 tcp 80 *(*\([0-9]*\).*/\1/p' /tmp/followed | awk '{ n += $1 ? $1 : 1 } END { print n }')" "tries of 198.18.0.20"
+    same 1 "$(grep -c ' alice / alice curl -> 198.18.0.10 tcp 80$' /tmp/followed)"
+    grep -q 'root/daemon / web curl may not resolve other.example A, AAAA' /tmp/followed
+    same 0 "$(grep -c galaf_denied: /tmp/followed)" "lines of complaint"
+
+    (trap - INT; exec galaf_denied --follow --user bob) >/tmp/followed 2>&1 3>&- &
+    sleep 1
+    kill -INT $!
+    status=0
+    wait $! || status=$?
+    same "130 galaf_denied: interrupted" "$status $(cat /tmp/followed)"
+    run bash -c 'galaf_denied --follow | true; echo ${PIPESTATUS[0]}'
+    same 141 "$output"
+}
+
+@test "a name server that answers nonsense misleads about its own client at most, and harms nothing" {
+    name_server
+    ask '[b"alias", b"example"]'
+    ask '[b"many", b"example"]'
+    ask '[b"cut", b"example"]'
+    ask '[b"refuse\x1b[2J", b"EXAMPLE"]'
+    ask "[b'refuse', b'$(printf 'x%.0s' {1..63})', b'$(printf 'y%.0s' {1..63})']"
+    ask '[b"noise"]' 300
+    for address in 198.18.0.77 198.18.1.23 198.18.1.24 198.18.2.1; do
+        fails 7 in_group nothing fetch "http://$address/"
+    done
+    fails 7 as alice fetch http://198.18.0.77/
+    same "alice 198.18.0.77 None
+root/daemon 198.18.0.77 alias.example
+root/daemon 198.18.1.23 many.example
+root/daemon 198.18.1.24 None
+root/daemon 198.18.2.1 None" "$(denied '"{user} {destination} {domain}".format(**d) if d["way"] == "out" else ""')"
+    # a name longer than 127 bytes is left out, and so is what looks like none
+    same 'refuse\027[2j.example' "$(denied 'd["domain"] if d["way"] == "name" else ""')"
+    passes galaf_denied --suggest
+    says 'galaf_denied: $.groups.nothing: refuse\027[2j.example (A) is left out'
+}
+
+@test "10,000 refusals: at most 1.5 s of processor time and 120 MB" {
+    galaf --test nothing /usr/bin/python3 -c '
+import contextlib, ipaddress, socket
+for number in range(10000):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(PermissionError):
+        probe.sendto(b"x", (str(ipaddress.IPv4Address("198.18.128.0") + number), 5000))'
+    passes /usr/bin/python3 -c '
+import resource, subprocess
+text = subprocess.run(["galaf_denied"], stdout=subprocess.PIPE, text=True, check=True).stdout
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
+rows = text.count(" python3 ")
+print(f"# {rows} rows: {seconds:.2f} s, {megabytes} MB")
+assert rows == 10000 and seconds <= 1.5 and megabytes <= 120'
+    echo "$output" >&3
+}
+
+@test "without root, the table, or eBPF: a plain word" {
+    fails 1 as alice galaf_denied
+    same "galaf_denied: reading what was refused needs root: run it with sudo" "$output"
+    fails 2 galaf_denied --clear --user alice
+    fails 2 galaf_denied --json --suggest
+    galaf_firewall stop
+    fails 1 galaf_denied
+    same "galaf_denied: the table inet galaf is not loaded: run galaf_config, or galaf_firewall start" "$output"
+    galaf_firewall start
+    passes galaf_config --no-ebpf
+    fails 7 as alice fetch http://198.18.0.10/
+    passes galaf_denied
+    says "galaf_denied: the eBPF programs are not attached, so programs and domains are not known" "alice" 198.18.0.10
+    passes galaf_config
+}
