@@ -20,7 +20,7 @@ class CommandFailed(GalafError):
 
 
 def run(program, *arguments, stdin=None):
-    """Runs a program found in the system's own directories, in the C.UTF-8 locale.
+    """Runs a program found in the system's own directories, in the C locale.
 
     program: a name such as "nft"; arguments: strings, handed over as they are, never to a
     shell; stdin: a string, or None for an empty standard input.  Returns its standard
@@ -30,7 +30,8 @@ def run(program, *arguments, stdin=None):
         command = sh.Command(program, search_paths=SEARCH)
     except sh.CommandNotFound:
         raise GalafError(f"the program {program} is missing: install the package that has it") from None
-    environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C.UTF-8",
+    # Not C.UTF-8: Debian 13's dnsmasq (2.91) refuses every mark in its options where setlocale(3) left an errno.
+    environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C",
                    "HOME": os.environ.get("HOME", "/root")}
     try:
         output = command(*arguments, _in=stdin or "", _env=environment, _tty_out=False,
