@@ -83,8 +83,7 @@ higher_version() {
     for unit in galaf-mark galaf-firewall; do
         passes systemctl is-enabled "$unit.service"
         passes systemd-analyze verify "$unit.service"
-        passes systemctl cat "$unit.service"
-        says "Before=" network-pre.target
+        file_says "$(dpkg -L galaf | grep "/$unit.service$")" "Before=network-pre.target"
     done
 }
 
