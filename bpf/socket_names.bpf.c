@@ -15,6 +15,7 @@
 
 #define LOOPBACK 1	/* the interface's index, in every network namespace */
 #define NAME 128
+#define SHORTEST 5	/* of a question: the root, a type and a class */
 #define RECORDS 24
 #define TYPE_A 1
 #define TYPE_AAAA 28
@@ -83,7 +84,7 @@ static inline __u32 name_length(struct __sk_buff *skb, __u32 offset, __u32 size,
 
 	if (size > NAME)
 		size = NAME;
-	if (size < 1 || bpf_skb_load_bytes(skb, offset, buffer, size))
+	if (size < SHORTEST || bpf_skb_load_bytes(skb, offset, buffer, size))
 		return 0;
 	for (label = 0; label < NAME / 2 && end < NAME; label++) {
 		if (!buffer[end])
@@ -100,7 +101,7 @@ static inline __u32 read_question(struct __sk_buff *skb, __u32 offset, __u32 siz
 	__be16 type;
 
 	__builtin_memset(to->name, 0, NAME);
-	if (length < 1 || length > NAME || bpf_skb_load_bytes(skb, offset, to->name, length) ||
+	if (length < 2 || length > NAME || bpf_skb_load_bytes(skb, offset, to->name, length) ||
 	    bpf_skb_load_bytes(skb, offset + length, &type, sizeof(type)))
 		return 0;
 	to->type = bpf_ntohs(type);
