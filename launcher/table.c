@@ -140,13 +140,11 @@ static const char *split(struct entry *entry, char *line)
     return NULL;
 }
 
-/* Takes a gid of the range, which is written with five digits. */
+/* Takes a gid of the range: five characters, all of which must be digits to make such a number. */
 static bool parse_gid(struct entry *entry, const char *token)
 {
-    if (strlen(token) != 5 || strspn(token, "0123456789") != 5)
-        return false;
     entry->gid = strtoul(token, NULL, 10);
-    return is_application(entry->gid);
+    return strlen(token) == 5 && is_application(entry->gid);
 }
 
 static bool parse_option(struct entry *entry, const char *token)

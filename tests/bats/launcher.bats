@@ -120,7 +120,7 @@ setup() {
 
 @test "users: by name and by group, and nobody else" {
     table 'alices | 30004 | users=999,1000 | execv | /bin/true' 'sudoers | 30005 | users=%27 | execv | /bin/true' \
-        'nobodys | 30006 | users= | execv | /bin/true' 'number | 30007 | users=10001,%1000 | execv | /bin/true'
+        'nobodys | 30006 | users= | execv | /bin/true' 'number | 30007 | users=10011,100,%1000 | execv | /bin/true'
     passes as alice galaf alices
     fails 125 as bob galaf alices
     same "galaf: alices: you (uid 1001) may not start it: add the user to \"users\" of \$.groups.alices $CHANGE" "$output"
