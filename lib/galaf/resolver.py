@@ -67,9 +67,14 @@ def _too_old(said):
 def check(file):
     """Has dnsmasq check an options file; raises GalafError with what it says."""
     try:
-        run("dnsmasq", "--test", f"--conf-file={file}")
+        _test(file, ["LC_ALL=C"])
     except CommandFailed as error:
         raise GalafError(f"dnsmasq refuses the options: {error.stderr.strip()}") from None
+
+
+def _test(file, locale):
+    """Has dnsmasq check an options file in a locale: the environment's lines for it."""
+    run("env", "-u", "LC_ALL", *locale, "dnsmasq", "--test", f"--conf-file={file}")
 
 
 def connect():
@@ -109,11 +114,33 @@ def forget_options():
 def restart(name):
     """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
     if name == "NetworkManager":
-        if _running("NetworkManager"):
-            run("nmcli", "general", "reload", "conf")
-            run("nmcli", "general", "reload", "dns-full")
+        if not _running("NetworkManager"):
+            return
+        if _stumbles("NetworkManager"):
+            run("service", "NetworkManager", "restart")
+            return
+        run("nmcli", "general", "reload", "conf")
+        run("nmcli", "general", "reload", "dns-full")
     elif name == "dnsmasq" and _running("dnsmasq"):
-        run("service", "dnsmasq", "restart")
+        run("env", "LC_ALL=C", "service", "dnsmasq", "restart")
+
+
+def _stumbles(name):
+    """Whether good options are refused in the locale that the running service was started in.
+
+    dnsmasq 2.91 takes an error that setlocale(3) met on its search for one in a
+    connmark-allowlist.  Started anew, the service has the locale of galaf's drop-in.
+    """
+    options = paths.GOOD / "dnsmasq.conf"
+    if not options.exists():
+        return False
+    process = run("pidof", "-s", name).strip()
+    environment = Path(f"/proc/{process}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
+    try:
+        _test(options, [line for line in environment if re.match(r"(LANG|LC_\w+)=", line)])
+    except CommandFailed:
+        return True
+    return False
 
 
 def forget():
