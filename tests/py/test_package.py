@@ -94,11 +94,12 @@ def test_files(members):
     """Everything from the tree, nothing else."""
     units = next(str(PurePosixPath(name).parent) for name in members if name.endswith("galaf-firewall.service"))
     assert units in ("lib/systemd/system", "usr/lib/systemd/system")
-    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json")
+    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json", "*.nft")
                            for file in TOP.glob(f"lib/galaf/{pattern}")}
     wanted |= {f"usr/lib/galaf/{file.stem}.o" for file in TOP.glob("bpf/*.bpf.c")}
     for folder, place in FOLDERS.items():
         wanted |= {f"{place.format(units=units)}/{file.name}" for file in TOP.glob(f"{folder}/*") if file.is_file()}
+    wanted |= {f"{units}/{file.parent.name}/{file.name}" for file in TOP.glob("systemd/*.d/*")}
     wanted |= {f"usr/share/man/man{file.suffix[1:]}/{file.name}.gz" for file in TOP.glob("man/*.[1-8]")}
     found = {name for name, member in members.items() if not member.isdir()}
     assert found - wanted == set()
