@@ -14,9 +14,9 @@ export DEB_BUILD_OPTIONS
 
 VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 DEB := dist/galaf_$(VERSION)_$(shell dpkg --print-architecture).deb
-# What the package is made of, less what is built in place.
+# What the package is made of, less what is built in place; folders too, which a removed file makes newer.
 SOURCES := $(shell find Makefile bin sbin lib launcher bpf etc systemd man completions debian \
-	-type f ! -name '*.o' ! -name '*.pyc' ! -path launcher/galaf)
+	! -name '*.o' ! -name '*.pyc' ! -name __pycache__ ! -path launcher/galaf)
 
 all:
 	$(MAKE) -C launcher
