@@ -174,6 +174,28 @@ PY
     same "{}" "$output"
 }
 
+@test "audit mode: what would have been refused is shown, and let pass by the suggestion once it is" {
+    galaf_config --set '$.config' '{ "mode": "audit" }'
+    passes galaf_config --yes
+    passes in_group nothing fetch -4 http://other.example/
+    passes in_group nothing fetch -6 http://other.example/
+    passes as bob udp 198.18.0.20 123
+    same "bob None 198.18.0.20 udp 123
+root/daemon other.example 198.18.0.20 tcp 80
+root/daemon other.example 2001:2:0:1::20 tcp 80" "$(denied '"{user} {domain} {destination} {protocol} {port}".format(**d) if d["way"] == "out" else ""')"
+    galaf_denied --suggest >/tmp/suggestion 2>/dev/null
+    same '{"groups": {"nothing": {"domains": ["other.example"], "rule": "tcp dport 80"}}, "users": {"bob": {"rule": "ip daddr 198.18.0.20 udp dport 123"}}}' \
+        "$(/usr/bin/python3 -c 'import json; print(json.dumps(json.load(open("/tmp/suggestion"))))')"
+    galaf_config --set '$.groups.nothing' '{ "domains": ["other.example"], "rule": "tcp dport 80" }'
+    galaf_config --set '$.users.bob' '{ "rule": "ip daddr 198.18.0.20 udp dport 123" }'
+    galaf_config --set '$.config.mode' enforce
+    passes galaf_config --yes
+    passes in_group nothing fetch -4 http://other.example/
+    passes in_group nothing fetch -6 http://other.example/
+    passes as bob udp 198.18.0.20 123
+    fails 7 in_group nothing fetch http://other.example:443/
+}
+
 @test "a suggestion that was applied is not made again" {
     fails 6 in_group web fetch http://other.example/
     galaf_config --set '$.groups.web.domains' '["web.example", "other.example"]'
@@ -242,6 +264,7 @@ following() {
     following
     fails 7 as alice fetch http://198.18.0.20/
     fails 7 as alice fetch http://198.18.0.20/
+    fails 7 internet curl -sS --max-time 3 http://192.0.2.2:2222/
     fails 6 in_group web fetch http://other.example/
     passes eventually 5 grep -q other.example /tmp/followed
     fails 7 as alice fetch http://198.18.0.10/
@@ -252,7 +275,8 @@ following() {
     same 143 "$status"
     same 2 "$(sed -n 's/.* alice \/ alice curl -> 198.18.0.20 tcp 80 *(*\([0-9]*\).*/\1/p' /tmp/followed | awk '{ n += $1 ? $1 : 1 } END { print n }')" "tries of 198.18.0.20"
     same 1 "$(grep -c ' alice / alice curl -> 198.18.0.10 tcp 80$' /tmp/followed)"
-    grep -q 'root/daemon / web curl may not resolve other.example A, AAAA' /tmp/followed
+    grep -q ' root/daemon / web curl may not resolve other.example A, AAAA' /tmp/followed
+    grep -q ' from outside: 192.0.2.1 -> 192.0.2.2 tcp 2222$' /tmp/followed
     same 0 "$(grep -c galaf_denied: /tmp/followed)" "lines of complaint"
 
     (trap - INT; exec galaf_denied --follow --user bob) >/tmp/followed 2>&1 3>&- &
