@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""galaf_conf.json: from its text to a validated configuration.  Looks at nothing but the text."""
+"""galaf_conf.json: from its text to a validated configuration.  parse() looks at nothing but the text."""
 import functools
 import json
+import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from . import jsontext, paths, rules
 from .errors import GalafError
@@ -32,7 +34,7 @@ class Entry:
 
     domains: lower-case A-labels, each with all below it; rules: their union is allowed,
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
-    users: None for everyone.
+    users: None for everyone; resolves_any: whether strict DNS lets it ask for any name.
     """
     name: str
     place: tuple
@@ -49,6 +51,7 @@ class Entry:
     record: bool = False
     ping: bool = False
     mode: str = "enforce"
+    resolves_any: bool = False
 
     @property
     def path(self):
@@ -102,6 +105,21 @@ def read(file):
         raise GalafError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise GalafError(f"{file}: not UTF-8 at byte {error.start}") from None
+
+
+def write(file, text):
+    """Puts a text in a file's place at once, with its mode and owner; raises GalafError if it can't."""
+    file = Path(file).resolve()
+    new = file.with_name(file.name + ".new")
+    try:
+        before = file.stat()
+        new.write_text(text, encoding="utf-8")
+        new.chmod(before.st_mode & 0o7777)
+        os.chown(new, before.st_uid, before.st_gid)
+        new.rename(file)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise GalafError(f"{file}: can't be written: {error.strerror}; it was left as it was") from None
 
 
 def parse(text, name):
@@ -194,7 +212,8 @@ def _parse_entry(place, values, defaults, data, faults):
         no_new_privs=merged.get("no_new_privs", True),
         timeout=_seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
-        mode=merged.get("mode", "enforce"))
+        mode=merged.get("mode", "enforce"),
+        resolves_any="domains" not in merged and ("rule" in merged or "rule6" in merged))
 
 
 def _seconds(text):

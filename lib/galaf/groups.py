@@ -26,19 +26,43 @@ def create(gids):
         raise GalafError(f"not made with the gid wanted: {', '.join(wrong)}; run galaf_config again")
 
 
-def owned_files(gid):
-    """The files of a gid on the local file systems, as paths; looks at every file, which takes its time."""
-    found = run("find", *_local_mounts(), "-xdev", "-gid", str(gid), "-print0")
-    return [path for path in found.split("\0") if path]
+def rename(old, new):
+    """Gives a group another name; its gid, and so its files and running programs, stay."""
+    run("groupmod", "--new-name", new, "--", old)
 
 
-def delete(name):
-    """Gives the files of a group to nogroup, so that no later group of its gid inherits them; then removes it."""
-    files = owned_files(grp.getgrnam(name).gr_gid)
-    for start in range(0, len(files), 500):
-        run("chown", "--no-dereference", ":nogroup", "--", *files[start:start + 500])
-    run("groupdel", name)
+def owned(low, high, progress=None):
+    """{path: gid} of the files with a gid from low to high on the local file systems.
+
+    Looks at every file, which takes its time.  progress: called with each mount point before it.
+    """
+    found = {}
+    for line in _find(progress, "-gid", f"+{low - 1}", "-gid", f"-{high + 1}", "-printf", "%G %p\\0"):
+        gid, path = line.split(" ", 1)
+        found[path] = int(gid)
+    return found
+
+
+def delete(name, progress=None):
+    """Gives the files of a group to nogroup, so that no later group of its gid inherits them; then removes it.
+
+    Returns the paths of the files.  They are changed from within their folders and only if they
+    still have the gid: a user who puts a link in a folder's place leads it to no other file.
+    """
+    gid = str(grp.getgrnam(name).gr_gid)
+    files = list(_find(progress, "-gid", gid, "-print0", "-execdir", "chown", "--no-dereference", f"--from=:{gid}",
+                       ":nogroup", "--", "{}", "+"))
+    run("groupdel", "--", name)
     return files
+
+
+def _find(progress, *expression):
+    """What find(1) prints of each local file system, cut at NUL; folders that can't be read are left out."""
+    for mount in _local_mounts():
+        if progress:
+            progress(mount)
+        said = run("find", mount, "-xdev", "-ignore_readdir_race", *expression, ok=(0, 1))
+        yield from filter(None, said.split("\0"))
 
 
 def _local_mounts():
@@ -46,5 +70,6 @@ def _local_mounts():
     with open("/proc/filesystems", encoding="ascii") as stream:
         kinds = {line.split()[-1]: line.startswith("nodev") for line in stream}
     listed = json.loads(run("findmnt", "--json", "--list", "--output", "TARGET,FSTYPE"))["filesystems"]
-    return [mount["target"] for mount in listed
-            if mount["fstype"] in ("tmpfs", "overlay", "zfs") or not kinds.get(mount["fstype"], True)]
+    found = [mount["target"] for mount in listed
+             if mount["fstype"] in ("tmpfs", "overlay", "zfs") or not kinds.get(mount["fstype"], True)]
+    return list(dict.fromkeys(found))

@@ -76,6 +76,33 @@ def replace(text, place, value):
     return _insert(text, above, place[-1], value)
 
 
+def rename(text, place, key):
+    """The text with the last key of a place replaced by another; raises KeyError if the place is not there."""
+    _, start, _ = _member(text, place)
+    end = scanstring(text, start + 1)[1]
+    return text[:start] + json.dumps(key, ensure_ascii=False) + text[end:]
+
+
+def remove(text, place):
+    """The text without the member of an object at a place; raises KeyError if the place is not there."""
+    before, start, end = _member(text, place)
+    after = _skip(text, end)
+    if text[after] == ",":
+        return text[:start] + text[_skip(text, after + 1):]
+    return text[:before] + text[end:]
+
+
+def _member(text, place):
+    """(end of what is before it, start of its key, end of its value) of an object's member."""
+    above = _span(text, place[:-1])
+    before = above[0] + 1 if above else 0
+    for key, start, _, end in _members(text, above[0]) if above else ():
+        if key == place[-1]:
+            return before, start, end
+        before = end
+    raise KeyError(path(place))
+
+
 def _insert(text, span, key, value):
     """Adds a key as the last one of the object at span, indented as the one before it."""
     start, end = span

@@ -19,12 +19,13 @@ class CommandFailed(GalafError):
         self.stderr = stderr
 
 
-def run(program, *arguments, stdin=None):
+def run(program, *arguments, stdin=None, ok=(0,)):
     """Runs a program found in the system's own directories, in the C locale.
 
     program: a name such as "nft"; arguments: strings, handed over as they are, never to a
-    shell; stdin: a string, or None for an empty standard input.  Returns its standard
-    output.  Raises CommandFailed, or GalafError if there is no such program.
+    shell; stdin: a string, or None for an empty standard input; ok: the exit statuses
+    that are no failure.  Returns its standard output.  Raises CommandFailed, or GalafError if
+    there is no such program.
     """
     try:
         command = sh.Command(program, search_paths=SEARCH)
@@ -34,7 +35,7 @@ def run(program, *arguments, stdin=None):
     environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C",
                    "HOME": os.environ.get("HOME", "/root")}
     try:
-        output = command(*arguments, _in=stdin or "", _env=environment, _tty_out=False,
+        output = command(*arguments, _in=stdin or "", _env=environment, _tty_out=False, _ok_code=ok,
                          _decode_errors="replace", _truncate_exc=False)
     except sh.ErrorReturnCode as error:
         raise CommandFailed(program, error.exit_code, error.stderr.decode(errors="replace")) from None
