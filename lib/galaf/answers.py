@@ -15,7 +15,7 @@ QUESTION = struct.Struct(watch.BYTE_ORDER + "IHH128s")      # struct question
 TRIES = struct.Struct(watch.BYTE_ORDER + "QQQ")             # struct tries
 
 Refused = namedtuple("Refused", "mark name type count first last")
-Refused.__doc__ = """A name that strict DNS refused to a program.
+Refused.__doc__ = """A name that dnsmasq refused to a program.
 
 mark: as in galaf.mark; name: lower case, up to 126 characters; type: the record's number, 1 A,
 28 AAAA; count: queries, from 1; first, last: seconds since 1970.

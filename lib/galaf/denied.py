@@ -25,7 +25,7 @@ DNS_PORT = 53
 Refusal = namedtuple("Refusal", "way mark programs source destination domain protocol port types tries first last")
 Refusal.__doc__ = """Something that was refused.
 
-way: "out", "in" or "name", a name that strict DNS refused.  mark: as in galaf.mark, None for
+way: "out", "in" or "name", a name that dnsmasq refused.  mark: as in galaf.mark, None for
 "in".  programs: their names, sorted; () where none is known.  source ("in" alone) and
 destination: addresses as text, None for "name".  domain: what the application had resolved to
 the address, or the refused name; None if not known.  protocol: IP's number; port: 0 where the

@@ -113,7 +113,7 @@ root/daemon web curl web.example 198.18.0.10 tcp 8080 2" "$(denied '"{user} {gro
     same "bob bob curl six.example A,AAAA
 root/daemon web curl other.example A,AAAA" "$(denied '"{user} {group} {} {domain} {}".format(",".join(d["programs"]), ",".join(d["types"]), **d) if d["way"] == "name" else ""')"
     passes galaf_denied --group web
-    says "names that strict DNS refused" other.example
+    says "names that the name server refused" other.example
     says_not six.example
     same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
 }
