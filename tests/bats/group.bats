@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# galaf_group on the installed package: groups, entries and files go together.
+
+load helper
+
+setup() {
+    rm -f /etc/nftables.d/own.nft
+    for name in web post mail-program fresh echo-er; do
+        groupdel "$name" 2>/dev/null || true
+    done
+    groupadd --gid 31000 web    # "users" below means it
+    configure <<'JSON'
+{
+    "#": "mine",
+    "config": { "defaults": { "record": false } },
+    "groups": {
+        "# web": "the web",
+        "web":   { "rule": "tcp dport 80", "execv": [ "/usr/bin/curl", "…" ] },
+        "post":  { "rule": "tcp dport 8080",
+                   "from": [ "web" ], "users": [ "alice", "%web" ] }
+    },
+    "inbound": { "web": "tcp dport 8001" }
+}
+JSON
+}
+
+# gid NAME: a group's number, nothing if there is no such group.
+gid() { getent group "$1" | cut -d: -f3; }
+
+# on_terminal INPUT COMMAND ...: runs it on a terminal that types the input.
+on_terminal() {
+    run script --quiet --return --command "${*:2}" /dev/null < <(printf '%b' "$1"; sleep 15)
+}
+
+@test "list: gid, mark, members, command, and what is not as it should be" {
+    groupadd --gid 40001 stray
+    gpasswd --add alice stray
+    passes as alice galaf_group list
+    says "$(printf '0x%08x' "$(($(gid web) << 16))")" "/usr/bin/curl …" "not in $CONF" "alice"
+    passes galaf_group list --json
+    /usr/bin/python3 -c '
+import json, sys
+rows = {row["group"]: row for row in json.load(sys.stdin)}
+assert rows["web"] == {"group": "web", "gid": int(sys.argv[1]), "mark": int(sys.argv[1]) << 16, "configured": True,
+                       "members": [], "execv": ["/usr/bin/curl", "…"]}, rows
+assert rows["stray"]["members"] == ["alice"] and not rows["stray"]["configured"], rows' "$(gid web)" <<<"$output"
+    groupdel stray
+}
+
+@test "list --files counts them, also below a user's home and on another file system" {
+    touch /home/alice/one /dev/shm/two "/home/alice/a
+b"
+    chgrp web /home/alice/one /dev/shm/two "/home/alice/a
+b"
+    passes galaf_group list --files --json
+    says '"files": 3'
+    fails 1 as alice galaf_group list --files
+    says "needs root"
+    rm /home/alice/one /dev/shm/two /home/alice/a*
+}
+
+@test "add: the group and an entry that allows nothing; galaf_config then takes what is filled in" {
+    passes galaf_group add fresh
+    says "group fresh made, gid 3"
+    [ "$(gid fresh)" -ge 30000 ]
+    file_says "$CONF" '"fresh": null' '"#": "mine"' '"web":   { "rule"'
+    passes galaf_config --yes
+    fails 7 in_group fresh fetch http://198.18.0.10/
+    galaf_config --set '$.groups.fresh' '{"rule": "tcp dport 80"}'
+    passes galaf_config --yes
+    passes in_group fresh fetch http://198.18.0.10/
+}
+
+@test "add --ping: a gid of the sub-range; galaf_config sets ping_group_range for now and later" {
+    passes galaf_group add echo-er --ping
+    [ "$(gid echo-er)" -ge 57344 ] && [ "$(gid echo-er)" -le 57359 ]
+    galaf_config --set '$.groups.echo-er.rule' 'icmp type echo-request'
+    passes galaf_config --yes
+    same "57344	57359" "$(cat /proc/sys/net/ipv4/ping_group_range)"
+    file_says /etc/sysctl.d/60-galaf.conf "ping_group_range = 57344 57359"
+    passes galaf --test echo-er /usr/bin/python3 -c '
+import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP).connect(("198.18.0.10", 0))'
+}
+
+@test "add refuses a name that is taken, that nft or groupadd does not take, or that is no new one" {
+    before=$(getent group; cat "$CONF")
+    fails 1 galaf_group add web
+    says "there is such a group already"
+    fails 1 galaf_group add audio
+    says "its gid 29 is outside 30000 to 59999"
+    fails 1 galaf_group add tcp
+    says "a word of nft's own language"
+    fails 1 galaf_group add 'a b'
+    says "not a name that groupadd and nft take"
+    fails 1 galaf_group add --ping -- -x
+    fails 1 as alice galaf_group add fresh
+    says "needs root"
+    same "$before" "$(getent group; cat "$CONF")"
+}
+
+@test "rename: group, key and every mention; gid, files, layout and permission stay" {
+    number=$(gid web)
+    touch /home/alice/one
+    chgrp web /home/alice/one
+    printf 'table inet galaf {\n    chain neighbours_out {\n        ct mark $web udp dport 9 accept\n    }\n}\n' \
+        >/etc/nftables.d/own.nft
+    passes galaf_config --yes
+    fails 1 galaf_group rename web post
+    says "there is such a group already"
+    fails 1 galaf_group rename audio sound
+    says "is no application group"
+    fails 1 galaf_group rename web mail-program     # /etc/nftables.d has the old name, so galaf_config refuses
+    says "own.nft: names web too"
+    sed -i 's/\$web/$mail-program/' /etc/nftables.d/own.nft
+    passes galaf_config --yes
+    same "$number" "$(gid mail-program)"
+    same "" "$(gid web)"
+    same mail-program "$(stat -c %G /home/alice/one)"
+    file_says "$CONF" '"mail-program":   { "rule": "tcp dport 80"' '"from": [ "mail-program" ]' '"%mail-program"' \
+        '"inbound": { "mail-program": "tcp dport 8001" }' '"# web": "the web"'
+    passes in_group mail-program fetch http://198.18.0.10/
+    rm /etc/nftables.d/own.nft
+    passes galaf_config --yes
+    passes galaf_group rename mail-program web
+    says "is now web, gid $number as before" "enforced"
+    passes in_group web fetch http://198.18.0.10/
+}
+
+@test "delete: asks, shows the files, takes permission, files, group and entry" {
+    mkdir -p /home/alice/deep/er
+    touch /home/alice/deep/er/one "/home/alice/deep/-two
+three" /home/alice/other
+    chgrp post /home/alice/deep/er/one /home/alice/deep/-* /home/alice/deep
+    number=$(gid post)
+    on_terminal 'n\n' galaf_group delete post
+    says "/home/alice/deep/er/one" "Delete the group post and give its 3 files to nogroup? [y/N]" "nothing was changed"
+    same "$number" "$(gid post)"
+    fails 1 galaf_group delete post </dev/null
+    says "with --yes"
+    passes galaf_group delete post --yes
+    says "group post deleted, 3 files given to nogroup"
+    same "" "$(gid post)"
+    same "nogroup nogroup root" "$(stat -c %G /home/alice/deep/er/one /home/alice/deep /home/alice/other | xargs)"
+    ! grep -q '"post"' "$CONF"
+    file_says "$CONF" '"# web": "the web"'
+    passes nft list map inet galaf apps
+    says_not "$number"
+}
+
+@test "delete leaves what a link in a folder's place leads to, and files of other groups" {
+    mkdir -p /home/alice/trap
+    touch /home/alice/trap/shadow
+    chgrp post /home/alice/trap/shadow
+    ln -s /etc/shadow /home/alice/link
+    chgrp --no-dereference post /home/alice/link
+    before=$(stat -c '%U:%G %a' /etc/shadow)
+    passes galaf_group delete post --yes
+    same "$before" "$(stat -c '%U:%G %a' /etc/shadow)"
+    same nogroup "$(stat -c %G /home/alice/link)"
+}
+
+@test "delete refuses: another entry means it, it runs, it is a login group, it is outside the range, changes wait" {
+    fails 1 galaf_group delete web --yes
+    says '$.groups.post.from[0]: still means web' '$.groups.post.users[1]' '$.inbound.web'
+    fails 1 galaf_group delete audio --yes
+    says "no application group"
+    fails 1 galaf_group delete nothing-of-it --yes
+    says "there is no such application group"
+    galaf --test post /bin/sleep 30 3>&- &
+    eventually 5 pgrep --group "$(gid post)" sleep
+    fails 1 galaf_group delete post --yes
+    says "still runs" "sleep"
+    pkill --group "$(gid post)" sleep
+    usermod --gid post bob
+    fails 1 galaf_group delete post --yes
+    says "is the login group of bob"
+    usermod --gid bob bob
+    galaf_config --set '$.groups.web.rule' 'tcp dport 443'
+    fails 1 galaf_group delete post --yes
+    says "has changes that are not in force"
+    fails 1 galaf_group rename post fresh
+    says "has changes that are not in force"
+    passes getent group web post
+}
+
+@test "delete without rules in force: only group and files" {
+    galaf_firewall stop
+    rm -rf /var/lib/galaf/good /var/lib/galaf/generations
+    passes galaf_group delete post --yes
+    same "" "$(gid post)"
+    passes nft list tables
+    same "" "$output"
+}
