@@ -45,6 +45,9 @@ void refuse(int status, const char *format, ...)
 
 /* Leaves descriptors 0, 1 and 2 alone and open: without them a file opened later would be
  * taken for standard output. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"              /* gcc before 13 does not know the next one */
+#pragma GCC diagnostic ignored "-Wanalyzer-fd-leak"     /* 0, 1 and 2 are left open on purpose */
 static void settle_descriptors(void)
 {
     int fd;
@@ -56,6 +59,7 @@ static void settle_descriptors(void)
     if (close_range(STDERR_FILENO + 1, ~0U, 0) != 0)
         refuse(OWN_FAILURE, "cannot close the descriptors: %s", strerror(errno));
 }
+#pragma GCC diagnostic pop
 
 /* Every signal is let through and does what it does by default, but for those that nohup(1)
  * and a shell's & ignore on purpose. */

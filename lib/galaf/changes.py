@@ -8,7 +8,7 @@ _SILENT = ("name", "place")
 def describe(old, new):
     """A line for each entry and setting that was added, removed or changed; old: None where there was none."""
     if old is None:
-        return [f"{len(new.groups)} groups and {len(new.users)} users, for the first time"]
+        return [f"groups: {len(new.groups)}, users: {len(new.users)}, for the first time"]
     lines = []
     for kind, word in (("groups", "group"), ("users", "user"), ("inbound", "inbound")):
         lines += _describe_names(word, getattr(old, kind), getattr(new, kind))

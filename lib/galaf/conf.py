@@ -34,7 +34,8 @@ class Entry:
 
     domains: lower-case A-labels, each with all below it; rules: their union is allowed,
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
-    users: None for everyone; resolves_any: whether strict DNS lets it ask for any name.
+    users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
+    no_new_privs: None where it is not said, which means True.
     """
     name: str
     place: tuple
@@ -46,7 +47,8 @@ class Entry:
     hop_from: tuple = ()
     env_keep: tuple = ()
     env_set: dict = field(default_factory=dict)
-    no_new_privs: bool = True
+    no_new_privs: bool = None
+    trusted: bool = False
     timeout: int = DAY
     record: bool = False
     ping: bool = False
@@ -209,7 +211,7 @@ def _parse_entry(place, values, defaults, data, faults):
         users=tuple(merged["users"]) if "users" in merged else None,
         hop_from=tuple(merged.get("from", ())),
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
-        no_new_privs=merged.get("no_new_privs", True),
+        no_new_privs=merged.get("no_new_privs"), trusted=merged.get("trusted", False),
         timeout=_seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
         mode=merged.get("mode", "enforce"),

@@ -58,9 +58,11 @@ def _allow_list(entries, ids):
     """Who may resolve what; a mark without an entry is refused."""
     yield "connmark-allowlist-enable"
     for entry in entries:
-        if entry.rules or entry.mode == "audit":
+        if entry.resolves_any or entry.mode == "audit":
+            yield from _allow(entry, ["*"], ids)
+        elif entry.domains:
             patterns = ["*." * depth + domain for domain in entry.domains for depth in range(DEPTH + 1)]
-            yield from _allow(entry, ["*"] if entry.mode == "audit" or not patterns else patterns, ids)
+            yield from _allow(entry, patterns, ids)
 
 
 def _allow(entry, patterns, ids):

@@ -14,7 +14,7 @@ from . import firewall, generation, paths, resolver
 from .run import CommandFailed, run
 
 TRIAL = paths.STATE / "trial"
-TIMER = "galaf-trial"
+CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
 SYSCTL = Path("/etc/sysctl.d/60-galaf.conf")
 
 
@@ -25,6 +25,7 @@ def put_in_force(folder):
     """
     old = generation.text(generation.good(), "dnsmasq.conf")
     remark = firewall.load(folder)
+    CLOSED.unlink(missing_ok=True)
     generation.make_good(folder)
     if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
@@ -53,13 +54,39 @@ def begin_trial(seconds):
     A trial that is on already keeps the generation that it would go back to.
     """
     folder = generation.good()
-    note = trial() or {"before": folder.name if folder else None}
+    note = trial() or {"before": folder.name if folder else None, "boot": _boot()}
     _arm(seconds)
-    generation.write_through(TRIAL, json.dumps({**note, "boot": _boot()}) + "\n")
+    _note({**note, "until": _clock() + seconds})
+
+
+def restart_clock(seconds):
+    """Gives a trial that is on its whole time from now, since looking up names may have taken some of it."""
+    note = trial()
+    if note:
+        _note({**note, "until": _clock() + seconds})
+
+
+def wait():
+    """Waits until no trial is on, or the time of the one that is has passed."""
+    while True:
+        note = trial()
+        left = note["until"] - _clock() if note else 0
+        if left <= 0:
+            return
+        time.sleep(min(left, 1))
+
+
+def announce():
+    """Has systemd know that the rules are in force, so that stopping the unit removes them."""
+    if Path("/run/systemd/system").is_dir():
+        run("systemctl", "start", "--no-block", "galaf-firewall.service")
 
 
 def trial():
-    """What is noted of a trial that is on: "before", a generation's number or None, and "boot"; None if none is."""
+    """What is noted of a trial that is on, or None.
+
+    "before": a generation's number, or None; "boot": the boot it began in; "until": seconds on that boot's clock.
+    """
     try:
         return json.loads(TRIAL.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -76,18 +103,18 @@ def confirm():
     if trial() is None:
         return False
     TRIAL.unlink()
-    _disarm()
     return True
 
 
 def revert():
-    """Ends a trial: back to the generation before it, or to no firewall.
+    """Ends a trial: back to the generation before it, or to no firewall; what was tried is not kept.
 
     Returns a sentence that says so, or None if nothing was on trial.
     """
     note = trial()
     if note is None:
         return None
+    tried = generation.good()
     folder = paths.STATE / "generations" / str(note["before"])
     if note["before"] is not None and folder.is_dir():
         put_in_force(folder)
@@ -96,7 +123,8 @@ def revert():
         open_up()
         said = "there was no firewall before, and there is none again"
     TRIAL.unlink()
-    _disarm()
+    if tried and tried != generation.good():
+        generation.drop(tried)
     return said
 
 
@@ -122,27 +150,25 @@ def _boot():
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def _note(note):
+    generation.write_through(TRIAL.with_suffix(".next"), json.dumps(note) + "\n")
+    TRIAL.with_suffix(".next").rename(TRIAL)
+
+
+def _clock():
+    """Seconds since boot, suspended ones counted."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def _arm(seconds):
-    """Starts the timer: systemd's, or where that does not run, a process of its own session."""
-    _disarm()
+    """Starts a timer: systemd's, or where that does not run, a process of its own session.
+
+    None is ever stopped: one that fires early waits, one that fires late finds nothing to do.
+    """
+    revert_ = ("galaf_firewall", "revert")
     if Path("/run/systemd/system").is_dir():
-        run("systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={seconds}s",
-            "--timer-property=AccuracySec=1s", "galaf_firewall", "revert")
+        run("systemd-run", "--quiet", "--collect", f"--on-active={seconds}s", "--timer-property=AccuracySec=1s",
+            *revert_)
     else:
         run("setsid", "--fork", "sh", "-c",
-            'exec >/dev/null 2>&1 </dev/null; echo $$ >"$2"; sleep "$1"; exec galaf_firewall revert', "sh",
-            str(seconds), str(paths.RUNTIME / TIMER))
-
-
-def _disarm():
-    """Stops the timer, if one is armed and is not what runs this."""
-    try:
-        if Path("/run/systemd/system").is_dir():
-            run("systemctl", "stop", f"{TIMER}.timer")
-        elif (paths.RUNTIME / TIMER).exists():
-            process = int((paths.RUNTIME / TIMER).read_text(encoding="ascii"))
-            (paths.RUNTIME / TIMER).unlink()
-            if process not in (os.getpid(), os.getppid()):
-                run("pkill", "--session", str(process))
-    except (CommandFailed, ValueError):
-        pass
+            'exec >/dev/null 2>&1 </dev/null; sleep "$1"; shift; exec "$@"', "sh", str(seconds), *revert_)

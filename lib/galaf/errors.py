@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Errors that a user can cause, and how a command ends."""
 import os
 import signal

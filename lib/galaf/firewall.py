@@ -4,11 +4,12 @@ import json
 import os
 import re
 
-from . import generation, paths, resolver
+from . import counters, generation, paths, resolver
 from .errors import GalafError
 from .run import CommandFailed, run
 
 _DECLARED = re.compile(r"^\s*(set|map|chain) (\S+) \{(?:.*?timeout (\d+)s;)?", re.MULTILINE)
+STOPPED = paths.RUNTIME / "stopped"     # there once the rules were removed on purpose: galaf_guard leaves them so
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
 
 
@@ -58,6 +59,8 @@ def load(folder):
     ruleset = generation.text(folder, "ruleset.nft")
     include = f'include "{folder}/ruleset.nft"\n'
     live = _live(table)
+    if not live:
+        include += _counted(table, ruleset)
     farewell = _obsolete(table, live, ruleset)
     others = [f"delete table inet {name}" for name in _renamed(table)]
     try:
@@ -68,19 +71,34 @@ def load(folder):
     except CommandFailed:
         if not live:
             raise
+        include += _counted(table, ruleset, save=True)
         _transact(others + [f"table inet {table}", f"delete table inet {table}"], include)
         resolver.forget()
-        return "the table was made anew: its counters and the addresses it had learned are gone"
+        return "the table was made anew: the addresses it had learned are gone"
+
+
+def _counted(table, ruleset, save=False):
+    """The nft lines that put saved counters back; save: take them from the table that is loaded.  "" if that fails."""
+    try:
+        if save:
+            counters.save()
+        text = counters.restore_text(counters.SAVED, ruleset, table)
+        run("unshare", "--net", "nft", "-c", "-f", "-", stdin=ruleset + text)
+        return text
+    except GalafError:
+        return ""
 
 
 def _transact(before, include):
     """Loads a ruleset and the lines that go before it as one transaction."""
+    STOPPED.unlink(missing_ok=True)
     run("nft", "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
 
 
 def load_closed(table):
     """Loads the built-in ruleset that refuses everything but loopback, neighbour discovery and DHCP."""
     text = (paths.LIB / "closed.nft").read_text(encoding="ascii")
+    STOPPED.unlink(missing_ok=True)
     run("nft", "-f", "-", stdin=text.replace("inet galaf", f"inet {table}"))
 
 
@@ -88,6 +106,11 @@ def unload(table):
     """Removes the table, and nothing else.  True if it was there."""
     if not loaded(table):
         return False
+    try:
+        counters.save()
+    except GalafError:
+        pass        # the built-in ruleset has none
+    STOPPED.touch()
     run("nft", "delete", "table", "inet", table)
     return True
 

@@ -106,6 +106,11 @@ def make_good(folder):
             shutil.rmtree(folder.parent / str(number), ignore_errors=True)
 
 
+def drop(folder):
+    """Removes a generation that is not the good one."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def before(folder):
     """The generation before one, or None."""
     older = [number for number in numbers() if number < int(folder.name)]

@@ -3,7 +3,8 @@
 import json
 import os
 
-from . import VERSION, accounts, conf, dnsmasq, enforcement, firewall, launch, paths, resolver, ruleset, sysctl
+from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, launch, paths, resolver, ruleset
+from . import sysctl
 from .errors import GalafError
 
 
@@ -40,6 +41,7 @@ class Plan:
         """Looks up every id; returns the gids of the groups that have to be made, counting them as made."""
         faults = conf.Faults(self.file, self.source)
         self.ids = accounts.look_up(self.conf, faults)
+        commands.check(self.conf, faults)
         self.absent_users, absent_groups = accounts.missing(self.conf, self.ids)
         faults.check()
         try:
@@ -62,6 +64,10 @@ class Plan:
         for entry in self.conf.groups.values():
             if entry.execv and not os.path.exists(entry.execv[0]):
                 yield f"{entry.path}.execv[0]: {entry.execv[0]} is not installed"
+            for name in entry.hop_from:
+                if self.conf.groups[name].no_new_privs:
+                    yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is false: "
+                           "the kernel gives galaf(1) no capability there")
         audited = [entry.path for entry in self.conf.entries() if entry.mode == "audit"]
         if self.conf.mode == "audit":
             yield "$.config.mode is audit: NOTHING is enforced, everything passes and is counted"

@@ -161,12 +161,20 @@ def strict_dns(conf):
 
 
 def _loopback(conf):
-    """A query without a mark would pass dnsmasq's allow-list: where DNS is strict, it ends here."""
-    closed = ()
-    if strict_dns(conf):
-        closed = ("ct mark 0 ct direction original udp dport 53 reject",
-                  "ct mark 0 ct direction original tcp dport 53 reject with tcp reset")
-    return _chain("loopback_out", _plain(*closed))
+    """Where DNS is strict, closes the queries that dnsmasq's allow-list would let pass or mistake.
+
+    It passes a query without a mark, and the mark holds 16 bits of each id: a rootless
+    container's ids above that could stand for another's.  Those of container_bases are meant to.
+    """
+    if not strict_dns(conf):
+        return _chain("loopback_out", [])
+    query = "ct direction original meta l4proto { tcp, udp } th dport 53"
+    bases = ", ".join(f"{base}-{base + 65535}" for base in conf.container_bases)
+    but = {name: f"{name} != {{ {bases} }} " if bases else "" for name in ("meta skuid", "meta skgid")}
+    low, high = conf.gid_range
+    closed = ("ct mark 0", f"{but['meta skgid']}meta skgid > 65535",
+              f"{but['meta skuid']}meta skuid > 65535 meta skgid != {low}-{high}")
+    return _chain("loopback_out", _plain(*(f"{query} {who} reject" for who in closed)))
 
 
 def _services(conf, ids):

@@ -13,6 +13,7 @@ from .run import CommandFailed, run
 SECONDS = 10        # most time for all of it
 AT_ONCE = 16        # processes
 NAMES = 20          # of one process
+PATIENCE = 2        # seconds for a name server that was just started to learn whom to ask
 
 
 def resolve(entries, ids):
@@ -43,12 +44,18 @@ def _identity(entry, ids):
 
 
 def _ask(identity, names, deadline):
-    """Has one process resolve some names; how many it had time for."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return 0
-    try:
-        run("timeout", f"{left:.1f}", "setpriv", *identity, "getent", "ahosts", *names)
-    except CommandFailed as error:
-        return 0 if error.status == 124 else len(names)     # getent fails where one name has no address
-    return len(names)
+    """Has processes resolve some names, and again for a while where one has no address; how many were asked for."""
+    patient_until = time.monotonic() + PATIENCE
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return 0
+        try:
+            run("timeout", f"{left:.1f}", "setpriv", *identity, "getent", "ahosts", *names)
+            return len(names)
+        except CommandFailed as error:
+            if error.status == 124:
+                return 0
+            if time.monotonic() > patient_until:
+                return len(names)
+        time.sleep(0.3)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
 # galaf_config on the installed package: what it lets through, what it refuses, what it leaves alone.
 
 # shellcheck disable=SC2086   # $curl is a command with its options

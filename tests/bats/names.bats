@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Names: who may resolve what, how names' addresses enter the sets, and what a reload keeps.
 
 load helper
@@ -86,6 +87,27 @@ answers() { # answers WANTED GROUP NAME [TYPE]
     same "$before" "$(wire_packets wire_dns)"
     galaf_mark start
     answers NOERROR anywhere web.example
+}
+
+@test "an id above 65535 does not pass for the one that its low bits name" {
+    gid=$(getent group anywhere | cut -d: -f3)
+    before=$(wire_packets wire_dns)
+    for ids in "--regid $((131072 + gid)) --reuid 1000" "--regid 1000 --reuid $((131072 + $(id -u dnsmasq)))"; do
+        # shellcheck disable=SC2086
+        fails 2 setpriv $ids --clear-groups getent ahostsv4 "fresh-$RANDOM.example"
+    done
+    same "$before" "$(wire_packets wire_dns)"
+    galaf_config --set '$.config' '{"container_bases": [131072]}'
+    passes galaf_config
+    passes setpriv --regid $((131072 + gid)) --reuid $((131072 + 1000)) --clear-groups getent ahostsv4 web.example
+    fails 2 setpriv --regid $((196608 + gid)) --reuid 1000 --clear-groups getent ahostsv4 web.example
+    passes setpriv --regid "$gid" --reuid 70000 --clear-groups getent ahostsv4 web.example
+}
+
+@test "a rule with an empty list of domains: it resolves nothing" {
+    configure <<<'{ "users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [], "rule": "tcp dport 80" } } }'
+    answers REFUSED web web.example
+    passes in_group web curl -sS --max-time 5 http://198.18.0.10/
 }
 
 @test "without eBPF strict DNS works on nft's marks" {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Safe to switch on, closed at every other moment: trials, the way back, audit, damage.
 
 load helper
@@ -28,15 +29,15 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     reaches 443
     passes galaf_firewall status
     says "on trial"
-    eventually 10 in_group web curl -sS --max-time 5 http://198.18.0.10:80/
+    eventually 10 in_group web curl -s --max-time 5 http://198.18.0.10:80/
     refuses 443
     passes galaf_firewall status
     says_not "on trial"
 
     setsid --fork galaf_config --try 3 >/dev/null 2>&1 3>&-
-    eventually 10 in_group web curl -sS --max-time 5 http://198.18.0.10:443/
+    eventually 10 in_group web curl -s --max-time 5 http://198.18.0.10:443/
     pkill -KILL -x galaf_config || true
-    eventually 10 in_group web curl -sS --max-time 5 http://198.18.0.10:80/
+    eventually 10 in_group web curl -s --max-time 5 http://198.18.0.10:80/
 }
 
 @test "--confirm keeps what is on trial; it can't be kept twice, or once the time is up" {
@@ -70,7 +71,7 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     rm -rf /var/lib/galaf/good /var/lib/galaf/generations
     passes galaf_config --try 2
     fails 7 curl -sS --max-time 5 http://198.18.0.10/
-    eventually 10 curl -sS --max-time 5 http://198.18.0.10/
+    eventually 10 curl -s --max-time 5 http://198.18.0.10/
     fails 3 galaf_firewall status
     passes nft list tables
     same "" "$output"
@@ -101,6 +102,36 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
         galaf_config --yes >/dev/null
     done
     same 5 "$(ls /var/lib/galaf/generations | wc -l)" "the generations kept"
+}
+
+@test "what was tried and not kept is no generation to roll back to" {
+    newest() { find /var/lib/galaf/generations -mindepth 1 -printf '%f\n' | sort -n | tail -n 1; }
+    before=$(newest)
+    narrow
+    passes galaf_config --try 1
+    same $((before + 1)) "$(newest)"
+    eventually 10 test ! -e "/var/lib/galaf/generations/$((before + 1))"
+    same "$before" "$(newest)"
+}
+
+@test "counters survive a stop and a start, and a table that is made anew" {
+    reaches 80
+    mark=$(printf '0x%08x' $(($(getent group web | cut -d: -f3) << 16 | 1)))
+    counted() { nft list set inet galaf post-filter-in | grep -o "$mark counter packets [0-9]* bytes [0-9]*"; }
+    before=$(counted)
+    [ -n "$before" ]
+    passes galaf_firewall stop
+    passes galaf_firewall start
+    same "$before" "$(counted)"
+    sed -i 's/priority 10;/priority 11;/' /etc/nftables.d/galaf.nft
+    passes galaf_config --yes
+    says "made anew"
+    same "$before" "$(counted)"
+    sed -i 's/priority 11;/priority 10;/' /etc/nftables.d/galaf.nft
+    echo '{ "no": "counters' >/var/lib/galaf/counters.json
+    nft delete table inet galaf
+    passes galaf_firewall start
+    reaches 80
 }
 
 @test "audit mode refuses nothing, counts everything, and says so" {
@@ -147,6 +178,11 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     done
     passes galaf_firewall start
     reaches 80
+    passes galaf_firewall status
+    says_not "CLOSED"
+    rm "$good/ruleset.nft"
+    fails 1 galaf_firewall start
+    passes galaf_config --yes
     passes galaf_firewall status
     says_not "CLOSED"
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
 # galaf_stats on the installed package: its figures beside what was really sent, and its forms.
 
 load helper

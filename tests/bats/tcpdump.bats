@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
 # galaf_tcpdump on the installed package: what it shows, how it ends, what it leaves.
 
 load helper

@@ -124,7 +124,7 @@ def test_shipped_files():
 TEXT = '''{
     "#": "first", "#": "second",
     "groups": {
-        "a-b": { "execv": ["/bin/x", "y"] },   
+        "a-b": { "execv": ["/bin/x", "y"] },
         "c": {}
     }
 }
