@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* connect PORT COUNT ADDRESS ...: opens and closes COUNT TCP connections to the IPv4 addresses in
- * turn, one after another, and prints the nanoseconds that one took.  The close is an ordinary one,
- * which leaves a local port in TIME_WAIT: more addresses are more connections before ports get scarce. */
+ * turn, one after another, and prints the median of the nanoseconds that each took.  The close is
+ * an ordinary one, which leaves a local port in TIME_WAIT: more addresses are more connections
+ * before ports get scarce. */
 #include <arpa/inet.h>
 #include <err.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-
-static double now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec * 1e9 + at.tv_nsec;
-}
+#include "timing.h"
 
 static void once(const char *address, int port)
 {
@@ -30,13 +22,16 @@ static void once(const char *address, int port)
 
 int main(int argc, char **argv)
 {
-    if (argc < 4 || atoi(argv[2]) < 1)
+    int count = argc > 3 ? number(argv[2]) : 0;
+    double *times = calloc(count, sizeof *times);
+    if (count == 0 || times == NULL)
         errx(2, "usage: connect PORT COUNT ADDRESS ...");
-    int port = atoi(argv[1]), count = atoi(argv[2]);
     for (int i = 3; i < argc; i++)      /* neighbours and routes are known from here on */
-        once(argv[i], port);
-    double start = now();
-    for (int i = 0; i < count; i++)
-        once(argv[3 + i % (argc - 3)], port);
-    printf("%.0f\n", (now() - start) / count);
+        once(argv[i], number(argv[1]));
+    for (int i = 0; i < count; i++) {
+        double start = now();
+        once(argv[3 + i % (argc - 3)], number(argv[1]));
+        times[i] = now() - start;
+    }
+    print_median(times, count);
 }

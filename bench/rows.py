@@ -14,20 +14,20 @@ class Figure:
     """One line of the table.
 
     best: of all rounds, which noise disturbs least; against: the same of the rival, None
-    where the bar is no ratio; bar: what ratio (or, without a rival, best) must keep, such
-    as ("<=", 1.15), None for what is shown for information.
+    where the bar is no ratio; ratio: of the two; middle: between which two the middle half
+    of the ratios of single rounds lies; bar: what ratio (or, without a rival, best) must
+    keep, such as ("<=", 1.15), None for what is shown for information.
     """
     row: str
     what: str
     unit: str
     best: float
-    median: float
+    rounds: int
     rival: str = ""
     against: float = None
-    against_median: float = None
     ratio: float = None
+    middle: tuple = None
     bar: tuple = None
-    rounds: int = 1
 
     @property
     def met(self):
@@ -49,14 +49,17 @@ def interleave(probes, rounds):
 
 def compare(row, what, unit, ours, rivals, rival, bar=None, best=min, upside_down=False):
     """The figure of our samples against a rival's; upside_down: how many times ours goes into the rival's."""
+    def ratio(mine, other):
+        return other / mine if upside_down else mine / other
     mine, other = best(ours), best(rivals)
-    return Figure(row, what, unit, mine, statistics.median(ours), rival, other, statistics.median(rivals),
-                  other / mine if upside_down else mine / other, bar, len(ours))
+    rounds = [ratio(*pair) for pair in zip(ours, rivals)]
+    middle = statistics.quantiles(rounds, n=4)[::2] if len(rounds) > 1 else None
+    return Figure(row, what, unit, mine, len(ours), rival, other, ratio(mine, other), middle, bar)
 
 
 def measured(row, what, unit, samples, bar=None):
     """A figure that stands for itself."""
-    return Figure(row, what, unit, min(samples), statistics.median(samples), bar=bar, rounds=len(samples))
+    return Figure(row, what, unit, min(samples), len(samples), bar=bar)
 
 
 @contextlib.contextmanager
@@ -148,24 +151,24 @@ def row_opensnitch(package):
                   "OpenSnitch", (">=", 6), upside_down=True)
 
 
-def sending(machine, before, how, scale):
-    """A probe: how much goes out in a second, divided by scale."""
-    argv = [*before, "/usr/bin/taskset", "-c", CLIENT, BUILD / "send", how, ADDRESSES[0], PORT, 150]
-    return lambda: int(machine.run(*argv)) / scale
+def sending(machine, before, how, count, portion):
+    """A probe: how much goes out in a second; portion: how much one portion of bench/send.c is."""
+    argv = [*before, "/usr/bin/taskset", "-c", CLIENT, BUILD / "send", how, ADDRESSES[0], PORT, count]
+    return lambda: portion * 1e9 / int(machine.run(*argv))
 
 
 def row_throughput(package):
     """One TCP stream, and UDP packets of 64 bytes, against an empty ruleset."""
-    kinds = {"tcp": ("one TCP stream", "Gbit/s", 1.25e8, 0.95),
-             "udp": ("UDP of 64 bytes, connected", "k/s", 1e3, 0.85),
-             "sendto": ("UDP of 64 bytes, not connected", "k/s", 1e3, 0.85)}
+    kinds = {"tcp": ("one TCP stream", "Gbit/s", 0.95, 50, 8 * 2 ** 22 / 1e9),
+             "udp": ("UDP of 64 bytes, connected", "k/s", 0.85, 500, 64 / 1e3),
+             "sendto": ("UDP of 64 bytes, not connected", "k/s", 0.85, 500, 64 / 1e3)}
     with machines(ours=lambda: protected(package, 10), empty=Machine) as found:
         probes = {}
-        for kind, (_, _, scale, _) in kinds.items():
-            probes["empty", kind] = sending(found["empty"], as_gid(30000), kind, scale)
-            probes["ours", kind] = sending(found["ours"], in_group(10), kind, scale)
+        for kind, (*_, count, portion) in kinds.items():
+            probes["empty", kind] = sending(found["empty"], as_gid(30000), kind, count, portion)
+            probes["ours", kind] = sending(found["ours"], in_group(10), kind, count, portion)
         samples = interleave(probes, 30)
-    for kind, (what, unit, _, least) in kinds.items():
+    for kind, (what, unit, least, *_) in kinds.items():
         yield compare("throughput", what, unit, samples["ours", kind], samples["empty", kind], "empty ruleset",
                       (">=", least), best=max)
 
@@ -198,7 +201,7 @@ def launching(package, groups):
     """A machine with that many groups to launch."""
     machine = Machine()
     install(machine, package)
-    configure(machine, configuration(groups, domains=0))
+    configure(machine, configuration(groups))
     return machine
 
 
@@ -208,8 +211,8 @@ def row_config(package):
     for _ in range(2):
         with machines(ours=Machine) as found:
             install(found["ours"], package)
-            first.append(configure(found["ours"], configuration(groups, domains=2)))
-            edits += [configure(found["ours"], configuration(groups, domains=2, rule=rule))
+            first.append(configure(found["ours"], configuration(groups, each=2)))
+            edits += [configure(found["ours"], configuration(groups, each=2, rule=rule))
                       for rule in ("tcp dport 993", "tcp dport 995", "tcp dport 465")]
     took = {"first": [answer["seconds"] for answer in first], "edit": [answer["seconds"] for answer in edits]}
     yield measured("config", "galaf_config, 1,000 groups, from nothing", "s", took["first"], ("<=", 5))
@@ -234,7 +237,7 @@ def named(package, groups, domains):
     """A machine whose dnsmasq has the options for that many groups of that many domains each."""
     machine = Machine()
     install(machine, package)
-    configure(machine, configuration(groups, domains))
+    configure(machine, configuration(groups, each=domains))
     return machine
 
 

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* spawn COUNT PROGRAM [ARG ...]: runs a program COUNT times, one after another, and prints the
- * nanoseconds that one run took, from its start to its end.  PROGRAM is an absolute path. */
+ * median of the nanoseconds from each one's start to its end.  PROGRAM is an absolute path. */
 #include <err.h>
 #include <errno.h>
 #include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
+#include "timing.h"
 
 extern char **environ;
-
-static double now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec * 1e9 + at.tv_nsec;
-}
 
 static void once(char **argv)
 {
@@ -30,12 +21,15 @@ static void once(char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3 || atoi(argv[1]) < 1)
+    int count = argc > 2 ? number(argv[1]) : 0;
+    double *times = calloc(count, sizeof *times);
+    if (count == 0 || times == NULL)
         errx(2, "usage: spawn COUNT PROGRAM [ARG ...]");
-    int count = atoi(argv[1]);
     once(argv + 2);                     /* its pages are in memory from here on */
-    double start = now();
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        double start = now();
         once(argv + 2);
-    printf("%.0f\n", (now() - start) / count);
+        times[i] = now() - start;
+    }
+    print_median(times, count);
 }
