@@ -2,7 +2,7 @@
 """What differs between two configurations, in a few lines for a person.  Pure."""
 import dataclasses
 
-_SILENT = ("name", "place")
+_SILENT = ("name", "place", "no_new_privs_said")
 
 
 def describe(old, new):

@@ -35,7 +35,7 @@ class Entry:
     domains: lower-case A-labels, each with all below it; rules: their union is allowed,
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
     users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
-    no_new_privs: None where it is not said, which means True.
+    no_new_privs_said: whether the file says so itself.
     """
     name: str
     place: tuple
@@ -47,7 +47,8 @@ class Entry:
     hop_from: tuple = ()
     env_keep: tuple = ()
     env_set: dict = field(default_factory=dict)
-    no_new_privs: bool = None
+    no_new_privs: bool = True
+    no_new_privs_said: bool = False
     trusted: bool = False
     timeout: int = DAY
     record: bool = False
@@ -211,7 +212,8 @@ def _parse_entry(place, values, defaults, data, faults):
         users=tuple(merged["users"]) if "users" in merged else None,
         hop_from=tuple(merged.get("from", ())),
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
-        no_new_privs=merged.get("no_new_privs"), trusted=merged.get("trusted", False),
+        no_new_privs=merged.get("no_new_privs", True), no_new_privs_said="no_new_privs" in merged,
+        trusted=merged.get("trusted", False),
         timeout=_seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
         mode=merged.get("mode", "enforce"),

@@ -193,3 +193,71 @@ three" /home/alice/other
     passes nft list tables
     same "" "$output"
 }
+
+# tool PATH: a program that prints what it was given.
+tool() {
+    mkdir -p "$(dirname "$1")"
+    cp /usr/bin/echo "$1"
+}
+
+# takes EXECV [KEYS] / refuses WORDS EXECV [KEYS]: what galaf_config says of a group with this command.
+takes() {
+    echo '{ "groups": { "tool": { "execv": '"$1${2:-}"' } } }' >/tmp/tool.json
+    passes galaf_config --check /tmp/tool.json
+}
+refuses() {
+    echo '{ "groups": { "tool": { "execv": '"$2${3:-}"' } } }' >/tmp/tool.json
+    fails 1 galaf_config --check /tmp/tool.json
+    says '$.groups.tool.execv[0]: ' "$1"
+}
+
+@test "a command that others than root can change is refused: the file, a folder above, a link's folder, one not there" {
+    tool /opt/tools/echo
+    takes '[ "/opt/tools/echo" ]'
+    chown alice /opt/tools/echo
+    refuses "/opt/tools/echo (mode 0755) can be changed by its owner alice" '[ "/opt/tools/echo" ]'
+    says 'write "trusted": true'
+    takes '[ "/opt/tools/echo" ]' ', "trusted": true'
+    chown root /opt/tools/echo
+    chmod 0757 /opt/tools
+    refuses "/opt/tools (mode 0757) can be changed by everyone" '[ "/opt/tools/echo" ]'
+    refuses "/opt/tools (mode 0757)" '[ "/opt/tools/not-there" ]'
+    chmod 0775 /opt/tools
+    refuses "/opt/tools (mode 0775) can be changed by the group root" '[ "/opt/tools/../tools/echo" ]'
+    chmod 0755 /opt/tools
+    tool /home/alice/mine
+    refuses "/home/alice (mode 0" '[ "/home/alice/mine" ]'
+    mkdir -p /srv/links
+    chown bob /srv/links
+    ln -sf /opt/tools/echo /srv/links/echo
+    ln -sf /srv/links/echo /opt/tools/indirect
+    refuses "/srv/links (mode 0755) can be changed by its owner bob" '[ "/opt/tools/indirect" ]'
+    ln -sf loop /opt/tools/loop
+    takes '[ "/opt/tools/loop" ]'
+}
+
+@test "a command that gains privilege must have the explicit word; the shipped file is in order" {
+    tool /opt/tools/plain
+    for gain in "chmod u+s" "chmod u-s,g+s"; do
+        $gain /opt/tools/plain
+        refuses "no_new_privs, the default, leaves it nothing" '[ "/opt/tools/plain" ]'
+        takes '[ "/opt/tools/plain" ]' ', "no_new_privs": true'
+        takes '[ "/opt/tools/plain" ]' ', "no_new_privs": false'
+    done
+    chmod g-s /opt/tools/plain
+    takes '[ "/opt/tools/plain" ]'
+    setcap cap_net_raw+ep /opt/tools/plain
+    refuses "/opt/tools/plain has file capabilities" '[ "/opt/tools/plain" ]'
+    setcap cap_net_raw+ep "$(readlink -f /usr/bin/ping)"
+    passes galaf_config --check "$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json"
+    says ": in order; groups: 4"
+}
+
+@test "ping as shipped works without its capability" {
+    setcap cap_net_raw+ep "$(readlink -f /usr/bin/ping)"
+    cp "$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json" "$CONF"
+    start_dnsmasq
+    passes galaf_config --yes
+    passes as alice galaf ping -n -c 1 -W 2 198.18.0.10
+    passes as alice galaf ping -n -c 1 -W 2 2001:2:0:1::10
+}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of application groups on this machine: whether root alone decides what they are and what they gain."""
+import os
+import stat
+
+from . import names
+
+LINKS = 40      # symbolic links on one way: MAXSYMLINKS in the kernel's include/linux/namei.h
+
+
+def check(conf, faults):
+    """Notes in faults each command that others than root can change, and each that would lose its privilege.
+
+    A program that is not installed is no fault; the folders that it would be in are looked at.
+    """
+    for entry in conf.groups.values():
+        if not entry.execv:
+            continue
+        place, program = entry.place + ("execv", 0), entry.execv[0]
+        found = None if entry.trusted else changeable(program)
+        if found:
+            faults.add(place, f'{found}, and so take the permission of this group: chown it to root and chmod go-w, '
+                              'or, if that is meant, write "trusted": true beside "execv"')
+        gain = privilege(program)
+        if gain and not entry.no_new_privs_said:
+            faults.add(place, f'{program} {gain}, of which no_new_privs, the default, leaves it nothing: write '
+                              '"no_new_privs": true if it works without, or false if it needs them')
+
+
+def changeable(program):
+    """Who can change a program or a folder that leads to it, as a phrase; None if root alone can.
+
+    An access control list that lets someone write shows in the group's bit (acl(5)).
+    """
+    for path, status in steps(program):
+        mode = stat.S_IMODE(status.st_mode)
+        who = (f"its owner {names.user_name(status.st_uid) if status.st_uid != 1 else 'daemon'}" if status.st_uid
+               else "everyone" if mode & stat.S_IWOTH
+               else f"the group {names.group_name(status.st_gid)}" if mode & stat.S_IWGRP else None)
+        if who:
+            return f"{path} (mode {mode:04o}) can be changed by {who}"
+    return None
+
+
+def privilege(program):
+    """What a program gains when it is executed, as a phrase such as "is set-uid"; None if nothing."""
+    try:
+        mode = os.stat(program).st_mode
+        if "security.capability" in os.listxattr(program):
+            return "has file capabilities"
+    except OSError:
+        return None
+    bits = {"is set-uid": stat.S_ISUID, "is set-gid": stat.S_ISGID}
+    return next((phrase for phrase, bit in bits.items() if mode & bit), None)
+
+
+def steps(path):
+    """Each folder on the way to what an absolute path leads to, and that itself, as (path, os.stat_result).
+
+    Symbolic links are followed one by one, so the folders that they stand in count.  Ends early
+    where nothing is there, or this user may not look.
+    """
+    at, ahead, links = "/", path.split("/")[::-1], 0
+    try:
+        yield at, os.lstat(at)
+        while ahead and links <= LINKS:
+            name = ahead.pop()
+            if name in ("", "."):
+                continue
+            below = os.path.dirname(at) if name == ".." else os.path.join(at, name)
+            status = os.lstat(below)
+            if stat.S_ISLNK(status.st_mode):
+                target, links = os.readlink(below), links + 1
+                ahead += target.split("/")[::-1]
+                at = "/" if target.startswith("/") else at
+                continue
+            at = below
+            yield at, status
+    except OSError:
+        return
