@@ -1,0 +1,265 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Attempts of an ordinary user's own programs to reach the network, on the installed package; the
+# other end of the cable counts the packets.  How the launcher is mistreated is in launcher.bats.
+
+load helper
+
+BYPASS=/tmp/bypass
+# What needs no privilege, and what the kernel wants CAP_NET_RAW or CAP_NET_ADMIN for.
+ORDINARY="tcp4 tcp6 tcp-mapped tcp-fast-open mptcp4 mptcp6 udp4 udp6 udp-mapped udp-connected udp-cork \
+    udp-fragments4 udp-fragments6 udplite broadcast multicast4 multicast6 name-server4 name-server6 dhcp-server \
+    bound-to-cable"
+PRIVILEGED="ip-options raw4 raw6 raw-sctp raw-dccp raw-protocol own-header extension-headers socket-mark packet-socket"
+
+setup_file() {
+    start_dnsmasq
+    cp -r "$BATS_TEST_DIRNAME/../bypass" /tmp/bypass
+    chmod 1777 /tmp/bypass
+    printf 'alice:100000:65536\n' >/etc/subuid
+    printf 'alice:100000:65536\n' >/etc/subgid
+    groupadd --users alice friends
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": "udp dport 53" } },
+    "groups": {
+        "web": { "domains": [ "web.example" ], "rule": "tcp dport 80",
+            "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://web.example/" ] },
+        "anywhere": { "rule": [ "tcp dport 80", "udp dport 5000" ],
+            "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://198.18.0.10/" ] },
+        "shell": { "rule": [ "tcp dport 80", "udp dport 5000" ], "execv": [ "/usr/bin/env", "…" ] }
+    }
+}
+JSON
+}
+
+teardown_file() {
+    sed 's/^/# /' "$BATS_FILE_TMPDIR/table" >&3
+}
+
+setup() { settled; }
+
+teardown() {
+    [ ! -e $BYPASS/pid ] || kill "$(cat $BYPASS/pid)" 2>/dev/null || true
+    rm -f $BYPASS/pid
+}
+
+# settled: waits until no packet is under way any more.
+settled() {
+    local before=-1
+    while [ "$before" != "$(wire_packets)" ]; do
+        before=$(wire_packets)
+        sleep 0.1
+    done
+}
+
+# counted COMMAND ...: runs it; the packets that it got out are in $packets.
+counted() {
+    local before
+    before=$(wire_packets)
+    run "$@"
+    sleep 0.02
+    packets=$(($(wire_packets) - before))
+}
+
+# row ATTEMPT OUTCOME: a line of the table that is printed at the end, once.
+row() {
+    local line="| $1 | $2 | $packets |"
+    grep -qsxF "$line" "$BATS_FILE_TMPDIR/table" || echo "$line" >>"$BATS_FILE_TMPDIR/table"
+}
+
+# holds ATTEMPT OUTCOME COMMAND ...: runs it; its outcome is that one, and not a packet leaves.
+holds() {
+    counted "${@:3}"
+    says "$2"
+    same 0 "$packets" "the number of packets of: $1"
+    row "$1" "$2"
+}
+
+# gets_out COMMAND ...: runs it; packets leave.
+gets_out() {
+    counted "$@"
+    [ "$packets" -gt 0 ] || complain "no packet left: $*" "$output"
+}
+
+# cannot_be_stopped ATTEMPT COMMAND ...: packets leave, as SECURITY.md says they will.
+cannot_be_stopped() {
+    gets_out "${@:2}"
+    row "$1" "passes: see below"
+}
+
+# in_background COMMAND ...: starts it as alice; its process id is in $pid.
+in_background() {
+    rm -f $BYPASS/pid
+    as alice bash -c "echo \$\$ >$BYPASS/pid; exec "'"$@"' bash "$@" >/dev/null 2>&1 3>&- &
+    eventually 5 test -s $BYPASS/pid
+    pid=$(cat $BYPASS/pid)
+}
+
+# has_gid PID GROUP: that process is in that group by now.
+has_gid() { [ "$(stat -c %G "/proc/$1/task" 2>/dev/null)" = "$2" ] && [ "$(ps -o group= -p "$1")" = "$2" ]; }
+
+gid_of() { getent group "$1" | cut -d : -f 3; }
+
+@test "without the firewall each way of sending gets packets out" {
+    galaf_firewall stop
+    for way in $ORDINARY; do
+        gets_out as alice $BYPASS/send.py "$way"
+    done
+    for way in $PRIVILEGED; do
+        gets_out as root $BYPASS/send.py "$way"
+    done
+    sysctl --quiet net.ipv4.ping_group_range="0 4294967294"
+    for way in ping4 ping6; do
+        gets_out as alice $BYPASS/send.py "$way"
+    done
+    for thread in worker poller; do
+        gets_out as alice $BYPASS/io_uring.py "$thread"
+    done
+    galaf_firewall start
+}
+
+@test "with it an ordinary user's sockets get not one out" {
+    for way in $ORDINARY; do
+        case $way in
+        *tcp*) holds "$way" ECONNREFUSED as alice $BYPASS/send.py "$way" ;;
+        udp-cork) holds "$way" "done" as alice $BYPASS/send.py "$way" ;;
+        *) holds "$way" EPERM as alice $BYPASS/send.py "$way" ;;
+        esac
+    done
+    sysctl --quiet net.ipv4.ping_group_range="1 0"
+    holds "ping4, ping6" EACCES as alice $BYPASS/send.py ping4
+    holds "ping4, ping6" EACCES as alice $BYPASS/send.py ping6
+    sysctl --quiet net.ipv4.ping_group_range="0 4294967294"
+    holds "ping4, where everyone may have the socket" EPERM as alice $BYPASS/send.py ping4
+    holds "ping6, where everyone may have the socket" "done" as alice $BYPASS/send.py ping6
+    for thread in worker poller; do
+        holds "io_uring, $thread" ECONNREFUSED as alice $BYPASS/io_uring.py "$thread"
+    done
+}
+
+@test "raw sockets, headers and marks of one's own want a privilege; root's are held by the rules too" {
+    for way in $PRIVILEGED; do
+        holds "$way" EPERM as alice $BYPASS/send.py "$way"
+        case $way in
+        packet-socket) ;;
+        own-header) holds "$way, as root in no group" "done" as root $BYPASS/send.py "$way" ;;
+        *) holds "$way, as root in no group" EPERM as root $BYPASS/send.py "$way" ;;
+        esac
+    done
+    cannot_be_stopped "packet-socket, as root" as root $BYPASS/send.py packet-socket
+}
+
+@test "a packet for elsewhere doesn't go by way of loopback, not even on a router" {
+    sysctl --quiet net.ipv4.ip_forward=1
+    holds "UDP bound to lo, with forwarding on" "done" as alice $BYPASS/send.py bound-to-loopback
+    sysctl --quiet net.ipv4.ip_forward=0
+}
+
+# Groups.
+
+@test "sg, newgrp, setpriv: no way into an application's group" {
+    passes as alice sg friends -c 'id -gn'
+    same friends "$output"
+    holds "sg" "" as alice sg web -c "$BYPASS/send.py tcp4" </dev/null
+    says_not "done"
+    holds "newgrp" "" as alice newgrp web <<<"$BYPASS/send.py tcp4"
+    says_not "done"
+    holds "setpriv --regid" "Operation not permitted" as alice sh -c "setpriv --regid web --keep-groups $BYPASS/send.py tcp4; :"
+    holds "setpriv --groups" "Operation not permitted" as alice sh -c "setpriv --groups web $BYPASS/send.py tcp4; :"
+}
+
+@test "set-gid files: made by the user, by another user, by an application, on any file system" {
+    for folder in /home/alice /tmp /dev/shm; do
+        holds "set-gid file of a group one isn't in" "Operation not permitted" \
+            as alice bash -c "cp /usr/bin/curl $folder/f && chgrp web $folder/f && chmod 2755 $folder/f && $folder/f http://198.18.0.10/"
+        holds "set-gid file made by an application" "Operation not permitted" as alice galaf shell \
+            bash -c "cp /usr/bin/curl $folder/g && chmod 2755 $folder/g"
+        as alice chmod 2755 "$folder/g"
+        holds "its file made set-gid by the user" "Failed to connect" as alice "$folder/g" --silent --show-error http://198.18.0.10/
+    done
+    chmod 2755 /tmp/g
+    gets_out as bob /tmp/g --silent http://198.18.0.10/      # by root's hand: such a file would do
+    rm /tmp/g
+    as alice galaf shell mkdir -m 777 /tmp/bypass/folder
+    as alice chmod 2777 /tmp/bypass/folder
+    holds "set-gid folder of an application" alice as alice bash -c 'touch /tmp/bypass/folder/f; stat -c %G /tmp/bypass/folder/f'
+}
+
+# Namespaces.
+
+@test "user namespaces give no group, no mark and no cable" {
+    holds "user namespace, as its root" ECONNREFUSED as alice unshare --user --map-root-user $BYPASS/send.py tcp4
+    holds "user namespace that maps the group by itself" EPERM as alice $BYPASS/namespace.py own "$(gid_of shell)" $BYPASS/send.py tcp4
+    holds "SO_MARK as root of a user namespace" EPERM as alice unshare --user --map-root-user $BYPASS/send.py socket-mark
+    holds "raw socket as root of a user namespace" EPERM as alice unshare --user --map-root-user $BYPASS/send.py raw4
+    holds "a network namespace of one's own" ENETUNREACH as alice unshare --user --map-root-user --net $BYPASS/send.py tcp4
+    holds "a cable out of that" "not permitted" as alice unshare --user --map-root-user --net \
+        ip link add v0 type veth peer name v1 netns 1
+    holds "set-gid file on a tmpfs of one's own" EPERM as alice unshare --user --map-root-user --mount \
+        bash -c "mount -t tmpfs t /mnt && cp $BYPASS/namespace.py /mnt && chmod 2755 /mnt/namespace.py && \
+            /mnt/namespace.py own $(gid_of shell) $BYPASS/send.py tcp4"
+}
+
+@test "an id of /etc/subgid whose low 16 bits are a group's is not that group" {
+    local gid
+    gid=$((131072 + $(gid_of shell)))
+    passes as alice $BYPASS/namespace.py make 100000 "$gid" sleep 0
+    holds "gid $gid through newgidmap" ECONNREFUSED as alice $BYPASS/namespace.py make 100000 "$gid" $BYPASS/send.py tcp4
+    holds "the group's gid through newgidmap" "not allowed" as alice unshare --user bash -c \
+        "newgidmap \$\$ 0 $(gid_of shell) 1"
+}
+
+# What another process has.
+
+@test "a socket belongs to the group that made it, whoever uses it" {
+    gets_out as alice galaf shell $BYPASS/hand_over.py keep $BYPASS/hand_over.py use-kept
+    holds "own socket kept as descriptor 0 into a group" EPERM as alice $BYPASS/hand_over.py keep \
+        /usr/bin/galaf shell $BYPASS/hand_over.py use-kept
+    in_background $BYPASS/hand_over.py offer $BYPASS/door
+    eventually 5 test -S $BYPASS/door
+    holds "own socket handed to an application" EPERM as alice galaf shell $BYPASS/hand_over.py use $BYPASS/door
+    in_background galaf shell $BYPASS/hand_over.py offer $BYPASS/gate
+    eventually 5 test -S $BYPASS/gate
+    cannot_be_stopped "a socket that an application hands out" as alice $BYPASS/hand_over.py use $BYPASS/gate
+}
+
+@test "an application's memory, descriptors and environment are closed to the user's other programs" {
+    in_background sleep 60
+    passes as alice $BYPASS/reach_into.py "$pid"
+    says "ptrace done" "mem done" "environ done" "maps done" "process_vm_readv done" "pidfd_getfd done" \
+        "descriptors done" "namespace done" "root done"
+    kill "$pid"
+    in_background galaf shell sleep 60
+    eventually 5 has_gid "$pid" shell
+    holds "ptrace, /proc/PID/mem and environ, pidfd_getfd" "ptrace EPERM" as alice $BYPASS/reach_into.py "$pid"
+    says "mem EACCES" "environ EACCES" "maps EACCES" "process_vm_readv EPERM" "pidfd_getfd EPERM" \
+        "descriptors EACCES" "namespace EACCES" "root EACCES"
+}
+
+# Through the launcher.
+
+@test "code by the environment: what galaf starts doesn't load it" {
+    mkdir -m 755 $BYPASS/inject
+    echo 'import sys; print("injected", file=sys.stderr)' >$BYPASS/inject/sitecustomize.py
+    printf '%s\n' 'print STDERR "injected\n"; 1;' >$BYPASS/inject/Injected.pm
+    echo 'echo injected >&2' >$BYPASS/inject/env
+    local -a variables=(PYTHONPATH="$BYPASS/inject" PERL5LIB="$BYPASS/inject" PERL5OPT=-MInjected BASH_ENV="$BYPASS/inject/env"
+        LD_PRELOAD="$BYPASS/injected.so")
+    for command in "/usr/bin/python3 -c 0" "/usr/bin/perl -e 0" "/usr/bin/bash -c true" "/usr/bin/true"; do
+        # shellcheck disable=SC2086
+        passes as alice env "${variables[@]}" $command
+        says injected
+        # shellcheck disable=SC2086
+        holds "code by the environment into $(basename "${command%% *}")" "" as alice env "${variables[@]}" galaf shell $command
+        says_not injected
+    done
+}
+
+@test "no hopping" {
+    holds "an application starts another one" "may not start it" as alice galaf shell galaf anywhere
+    holds "the same in a user namespace" "galaf: " as alice galaf shell unshare --user galaf anywhere
+    holds "a copy of the launcher" "has not the capability" as alice bash -c "cp /usr/bin/galaf $BYPASS/copy && $BYPASS/copy anywhere"
+    gets_out as alice galaf anywhere
+    says "198.18.0.10 80"
+}
