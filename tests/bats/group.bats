@@ -143,7 +143,7 @@ three" /home/alice/other
     says "group post deleted, 3 files given to nogroup"
     same "" "$(gid post)"
     same "nogroup nogroup root" "$(stat -c %G /home/alice/deep/er/one /home/alice/deep /home/alice/other | xargs)"
-    ! grep -q '"post"' "$CONF"
+    fails 1 grep '"post"' "$CONF"
     file_says "$CONF" '"# web": "the web"'
     passes nft list map inet galaf apps
     says_not "$number"
