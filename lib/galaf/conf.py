@@ -214,13 +214,16 @@ def _parse_entry(place, values, defaults, data, faults):
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
         no_new_privs=merged.get("no_new_privs", True), no_new_privs_said="no_new_privs" in merged,
         trusted=merged.get("trusted", False),
-        timeout=_seconds(merged.get("timeout", "1d")),
+        timeout=seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
         mode=merged.get("mode", "enforce"),
         resolves_any="domains" not in merged and ("rule" in merged or "rule6" in merged))
 
 
-def _seconds(text):
+def seconds(text):
+    """The seconds of a span such as 90s, 5m, 12h or 7d; raises ValueError for anything else."""
+    if not re.fullmatch(r"[1-9][0-9]{0,5}[smhd]", text):
+        raise ValueError(f"{text}: not a number and s, m, h or d")
     return int(text[:-1]) * _SECONDS[text[-1]]
 
 

@@ -26,7 +26,7 @@ def put_in_force(folder):
     old = generation.text(generation.good(), "dnsmasq.conf")
     remark = firewall.load(folder)
     CLOSED.unlink(missing_ok=True)
-    generation.make_good(folder)
+    generation.make_good(folder, spare=(trial() or {}).get("before"))
     if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
     settings = generation.text(folder, "sysctl.conf")
@@ -59,6 +59,26 @@ def begin_trial(seconds):
     _note({**note, "until": _clock() + seconds})
 
 
+def begin_audit(before, seconds):
+    """Arms the return from audit to an enforcing generation, in so many seconds, reboots or not."""
+    _arm(seconds)
+    _note({"before": before.name, "boot": None, "until": now() + seconds})
+
+
+def resume():
+    """After a reboot: ends the trial that it cut short, or goes on with a span of audit.
+
+    Returns a sentence where rules were changed back, else None.
+    """
+    note = trial()
+    if note is None or note["boot"] == _boot():
+        return None
+    if note["boot"] is None and note["until"] > now():
+        _arm(note["until"] - now())
+        return None
+    return revert()
+
+
 def restart_clock(seconds):
     """Gives a trial that is on its whole time from now, since looking up names may have taken some of it."""
     note = trial()
@@ -70,7 +90,7 @@ def wait():
     """Waits until no trial is on, or the time of the one that is has passed."""
     while True:
         note = trial()
-        left = note["until"] - _clock() if note else 0
+        left = note["until"] - (_clock() if note["boot"] else now()) if note else 0
         if left <= 0:
             return
         time.sleep(min(left, 1))
@@ -85,17 +105,13 @@ def announce():
 def trial():
     """What is noted of a trial that is on, or None.
 
-    "before": a generation's number, or None; "boot": the boot it began in; "until": seconds on that boot's clock.
+    "before": a generation's number, or None; "boot": the boot it began in, and "until": seconds on that boot's
+    clock; for a span of audit, which goes on over a reboot, "boot" is None and "until" counts from 1970.
     """
     try:
         return json.loads(TRIAL.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def from_earlier_boot(note):
-    """Whether a trial was cut short by a reboot."""
-    return note is not None and note["boot"] != _boot()
 
 
 def confirm():
@@ -116,12 +132,12 @@ def revert():
         return None
     tried = generation.good()
     folder = paths.STATE / "generations" / str(note["before"])
-    if note["before"] is not None and folder.is_dir():
-        put_in_force(folder)
-        said = f"generation {folder.name} is in force again"
-    else:
+    if note["before"] is None:
         open_up()
         said = "there was no firewall before, and there is none again"
+    else:
+        put_in_force(folder)
+        said = f"generation {folder.name} is in force again"
     TRIAL.unlink()
     if tried and tried != generation.good():
         generation.drop(tried)

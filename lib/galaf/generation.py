@@ -90,8 +90,8 @@ def numbers():
     return sorted(int(path.name) for path in top.iterdir() if path.name.isdigit()) if top.is_dir() else []
 
 
-def make_good(folder):
-    """Makes a numbered generation the good one; the oldest beyond KEPT go."""
+def make_good(folder, spare=None):
+    """Makes a numbered generation the good one; the oldest beyond KEPT go, but for it and the one named spare."""
     link = paths.STATE / "good.next"
     try:
         link.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def make_good(folder):
         raise GalafError(f"{error.filename}: {error.strerror}: the new rules are loaded but not kept; "
                          "mend this and run galaf_config again") from None
     for number in numbers()[:-KEPT]:
-        if str(number) != folder.name:
+        if str(number) not in (folder.name, spare):
             shutil.rmtree(folder.parent / str(number), ignore_errors=True)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A configuration with what this machine adds to it, and the texts rendered from both."""
+import dataclasses
 import json
 import os
 
@@ -11,16 +12,19 @@ from .errors import GalafError
 class Plan:
     """What applying a file would put in force.  Making one changes nothing.
 
-    conf, ids: the configuration and this machine's ids, with those of groups still to be
-    made; new_groups: their names to gids; texts: what a generation holds; lines: the
-    ruleset's, with their JSON paths.  Raises GalafError for whatever is wrong.
+    ebpf: False to mark by nft alone; audit: True for audit mode whatever the file says.
+    Made of them: conf, ids: the configuration and this machine's ids, with those of groups
+    still to be made; new_groups: their names to gids; texts: what a generation holds;
+    lines: the ruleset's, with their JSON paths.  Raises GalafError for whatever is wrong.
     """
 
-    def __init__(self, file, ebpf=True):
+    def __init__(self, file, ebpf=True, audit=False):
         self.file = file
         self.ebpf = ebpf
         self.source = conf.read(file)
         self.conf = conf.parse(self.source, file)
+        if audit:
+            self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
         self.lines = ruleset.render(self.conf, self.ids, _skeleton(), ebpf)
         self.texts = {
@@ -66,8 +70,8 @@ class Plan:
                 yield f"{entry.path}.execv[0]: {entry.execv[0]} is not installed"
             for name in entry.hop_from:
                 if self.conf.groups[name].no_new_privs:
-                    yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is false: "
-                           "the kernel gives galaf(1) no capability there")
+                    yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is "
+                           "false: the kernel gives galaf(1) no capability there")
         audited = [entry.path for entry in self.conf.entries() if entry.mode == "audit"]
         if self.conf.mode == "audit":
             yield "$.config.mode is audit: NOTHING is enforced, everything passes and is counted"

@@ -150,6 +150,34 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     says "AUDIT, nothing is enforced"
 }
 
+@test "--audit for a span: nothing is refused, then all is, also when a reboot comes between" {
+    passes galaf_config --audit 4s
+    says "NOT enforced, audit" "it is enforced in 4s"
+    reaches 8080
+    fails 3 galaf_firewall status
+    says "AUDIT, nothing is enforced" "until 2"
+    eventually 10 test ! -e /var/lib/galaf/trial
+    refuses 8080
+    reaches 80
+    passes galaf_firewall status
+    says_not "until"
+
+    passes galaf_config --audit 600s
+    nft delete table inet galaf
+    passes galaf_firewall start         # still within the span
+    reaches 8080
+    sed -i 's/"until": [0-9.]*/"until": 5/' /var/lib/galaf/trial
+    nft delete table inet galaf
+    passes galaf_firewall start
+    refuses 8080
+    fails 1 galaf_config --audit 7w
+    says "--audit 7w: not a number and s, m, h or d"
+    passes galaf_config --audit 600s
+    passes galaf_config --yes
+    refuses 8080
+    fails 1 galaf_config --confirm
+}
+
 @test "audit of one entry: it passes and is counted, the others are refused" {
     echo '{ "groups": { "web": { "rule": "tcp dport 443", "mode": "audit" }, "other": { "rule": "tcp dport 443" } } }' >"$CONF"
     passes galaf_config --yes
