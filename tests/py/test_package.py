@@ -94,7 +94,7 @@ def test_files(members):
     """Everything from the tree, nothing else."""
     units = next(str(PurePosixPath(name).parent) for name in members if name.endswith("galaf-firewall.service"))
     assert units in ("lib/systemd/system", "usr/lib/systemd/system")
-    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json", "*.nft")
+    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json", "*.nft", "galaf_guard")
                            for file in TOP.glob(f"lib/galaf/{pattern}")}
     wanted |= {f"usr/lib/galaf/{file.stem}.o" for file in TOP.glob("bpf/*.bpf.c")}
     for folder, place in FOLDERS.items():
@@ -119,7 +119,7 @@ def test_conffiles(deb, members):
 def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
-        executable = member.isdir() or re.match(r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/", name)
+        executable = member.isdir() or re.match(r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|.*/galaf_guard$", name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name
         assert member.isdir() or member.isfile(), name
