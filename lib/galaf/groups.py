@@ -43,6 +43,11 @@ def owned(low, high, progress=None):
     return found
 
 
+def executables():
+    """"MODE GID PATH" of each executable file of the local file systems; the mode is octal."""
+    return _find(None, "-type", "f", "-perm", "/111", "-printf", "%m %G %p\\0")
+
+
 def delete(name, progress=None):
     """Gives the files of a group to nogroup, so that no later group of its gid inherits them; then removes it.
 

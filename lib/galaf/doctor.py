@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of a whole machine: is what galaf promises true here?
+
+Each check takes the Facts and returns a Result, or several.  "broken": a program may reach
+what it should not, or nothing may be reached at all; "warning": something that only its
+owner can judge.  None of them changes anything.
+"""
+import contextlib
+import functools
+import grp
+import json
+import os
+import pwd
+import re
+from collections import namedtuple
+from pathlib import Path
+
+from debian import deb822
+from debian.debian_support import Version
+
+from . import accounts, commands, conf, firewall, generation, groups, mark, paths, probe, resolver
+from .errors import GalafError
+from .plan import Plan
+from .run import run
+
+OK, WARNING, BROKEN = "ok", "warning", "broken"
+LAUNCHER = "/usr/bin/galaf"
+CAP_SETGID = 1 << 6
+PERMITTED = slice(4, 8)     # of security.capability: struct vfs_cap_data in linux/capability.h, little-endian
+UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+SHOWN = 5
+
+Result = namedtuple("Result", "state what mend", defaults=("",))
+Facts = namedtuple("Facts", "folder meta conf ids")
+Facts.__doc__ = """What the checks stand on.
+
+folder: the generation in force, or None; meta: what it says of itself; conf, ids: its
+configuration and the ids of its names, empty ones where there is none.
+"""
+
+
+def facts():
+    """The Facts of this machine."""
+    folder = generation.good()
+    if folder is None:
+        return Facts(None, {}, conf.Conf(), accounts.Ids())
+    text = generation.text(folder, "galaf_conf.json")
+    name = f"{folder}/galaf_conf.json"
+    configuration = conf.parse(text, name)
+    return Facts(folder, generation.meta(folder), configuration,
+                 accounts.look_up(configuration, conf.Faults(name, text)))
+
+
+def examine(check, known):
+    """The list of Results of one check; what can't be looked at is a warning."""
+    try:
+        found = check(known)
+    except (GalafError, OSError) as error:
+        return [Result(WARNING, f"could not be looked at: {' '.join(str(error).split())}", "mend that, and try again")]
+    return [found] if isinstance(found, Result) else list(found)
+
+
+def few(items):
+    """Some of the items as a phrase."""
+    items = [str(item) for item in items]
+    return ", ".join(items[:SHOWN]) + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+
+
+def rules(known):
+    """The ruleset in the kernel is the one that was kept, and enforces."""
+    if known.folder is None:
+        return Result(BROKEN, "no rules are kept: nothing is enforced", "edit galaf_conf.json and run galaf_config")
+    table = known.meta["table"]
+    if not firewall.loaded(table):
+        return Result(BROKEN, f"the table inet {table} is not loaded: nothing is enforced", "galaf_firewall start")
+    other = sorted(differences(kept_in_kernel(known.folder, table), run("nft", "-j", "list", "table", "inet", table)))
+    if other:
+        return Result(BROKEN, f"the kernel's table inet {table} is not the kept one: {few(other)}",
+                      "galaf_firewall start")
+    if known.conf.mode == "audit":
+        return Result(BROKEN, "audit mode: nothing is refused, only counted", 'take "mode" out of $.config')
+    audited = [entry.path for entry in known.conf.entries() if entry.mode == "audit"]
+    if audited:
+        return Result(WARNING, f"audit mode: nothing is refused to {few(audited)}", 'take "mode" out there')
+    return Result(OK, f"table inet {table}, generation {known.folder.name}, is in force as it was kept")
+
+
+def kept_in_kernel(folder, table):
+    """nft's JSON listing of a kept ruleset, loaded for the purpose where nothing is: in a network of its own."""
+    return run("unshare", "--net", "sh", "-c", 'nft -f "$1" && nft -j list table inet "$2"', "sh",
+               str(folder / "ruleset.nft"), table)
+
+
+def differences(kept, live):
+    """What differs between two JSON listings of a table, as phrases such as "chain output".
+
+    Elements of sets, counters and handles come and go by themselves; elements of maps are rules.
+    """
+    kept, live = comparable(kept), comparable(live)
+    return [" ".join(name) for name in {**kept, **live} if kept.get(name) != live.get(name)]
+
+
+def comparable(listing):
+    """{(kind, name): what it is} of a table's sets, maps and chains."""
+    found = {}
+    for item in json.loads(listing)["nftables"]:
+        (kind, value), = item.items()
+        value.pop("handle", None)
+        if kind == "rule":
+            found["chain", value["chain"]].append(value["expr"])
+        elif kind == "chain":
+            found["chain", value["name"]] = [value]
+        elif kind == "map":
+            found[kind, value["name"]] = sorted(map(json.dumps, value.pop("elem", ()))), value
+        elif kind == "set":
+            value.pop("elem", None)
+            found[kind, value["name"]] = value
+    return found
+
+
+def file(known):
+    """What galaf_conf.json says is what is in force."""
+    try:
+        plan = Plan(paths.CONF, known.meta.get("ebpf", True))
+    except GalafError as error:
+        return Result(WARNING, f"galaf_conf.json has faults, and is not what is in force: {str(error).splitlines()[0]}",
+                      "mend it and run galaf_config")
+    changed = [name for name in ("ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf")
+               if plan.texts[name] != generation.text(known.folder, name)]
+    if changed or plan.new_groups:
+        return Result(WARNING, f"galaf_conf.json, /etc/nftables.d or this machine's accounts have changed since: "
+                               f"another {few(changed) or 'group'} would be made", "galaf_config --diff, galaf_config")
+    return Result(OK, "galaf_conf.json is in force")
+
+
+def probe_out(known):
+    """A real program outside every group is refused, by these rules, when it tries to reach the network."""
+    if known.folder is None or not firewall.loaded(known.meta["table"]):
+        return Result(BROKEN, "not tried, since no rules are loaded", "galaf_config, or galaf_firewall start")
+    if probe.NOBODY in known.ids.users.values():
+        return Result(WARNING, "not tried, since the user nobody has an entry, which holds for every service that "
+                               "runs as nobody", "give the service a user of its own")
+    return [probed(family, outcome) for family, outcome in probe.try_out(known.meta["table"]).items()]
+
+
+def probed(family, outcome):
+    """The Result of one try of the probe."""
+    who = "a program outside every group"
+    if outcome.error == "ENETUNREACH":
+        return Result(WARNING, f"{who} was not tried over IPv{family}: there is no route", "try again with a network")
+    if not outcome.counted:
+        return Result(BROKEN, f"{who} tried {outcome.address}: {outcome.error}, and these rules did not refuse it",
+                      "galaf_firewall start; see what else is in: nft list ruleset")
+    if outcome.error != "ECONNREFUSED":
+        return Result(BROKEN, f"{who} tried {outcome.address}: {outcome.error}, though it should be refused at once",
+                      "see: nft list ruleset")
+    return Result(OK, f"{who} was refused {outcome.address} after {outcome.seconds * 1000:.0f} ms")
+
+
+def marks(known):
+    """Sockets are marked by the eBPF programs, or by nft where that was chosen."""
+    if not known.meta.get("ebpf", True):
+        return Result(OK, "connections are marked by nft alone, as chosen by --no-ebpf")
+    said = json.loads(run("galaf_mark", "status", "--json", ok=(0, 3)))
+    lacking = [name for name, number in said["programs"].items() if not number]
+    if not said["marked"]:
+        return Result(BROKEN, "sockets are not marked: accounting is partial, strict DNS is closed to all",
+                      "galaf_mark start")
+    if lacking:
+        return Result(WARNING, f"not attached at {said['cgroup2']}: {few(lacking)}", "galaf_mark start")
+    return Result(OK, f"all {len(said['programs'])} eBPF programs are attached at {said['cgroup2']}")
+
+
+def cgroup1(_known):
+    """cgroup v1's net_cls and net_prio take no socket out of cgroup2."""
+    used = {line.rsplit(" ", 1)[1] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+            if " - cgroup " in line}
+    found = sorted({name for options in used for name in options.split(",") if name in ("net_cls", "net_prio")})
+    if found:
+        return Result(WARNING, f"cgroup v1's {' and '.join(found)} mounted: on Linux before 5.15 it takes sockets "
+                               "out of cgroup2", "boot with systemd.unified_cgroup_hierarchy=1")
+    return Result(OK, "cgroup v1's net_cls and net_prio are not used")
+
+
+def launcher(_known):
+    """The gatekeeper is root's, has its capability, and nothing else has it."""
+    try:
+        status = os.stat(LAUNCHER)
+    except OSError:
+        return Result(BROKEN, f"{LAUNCHER} is missing", "apt install --reinstall galaf")
+    changeable = commands.changeable(LAUNCHER)
+    if changeable:
+        return Result(BROKEN, changeable, f"chown root:root {LAUNCHER}; chmod 755 {LAUNCHER}; dpkg-reconfigure galaf")
+    if status.st_nlink > 1:
+        return Result(BROKEN, f"{LAUNCHER} has another name: a hard link", "find it with find / -samefile, remove it")
+    if not capabilities(LAUNCHER) & CAP_SETGID:
+        return Result(BROKEN, f"{LAUNCHER} has not cap_setgid: it starts nothing", "dpkg-reconfigure galaf")
+    return Result(OK, f"{LAUNCHER} is root's and has cap_setgid")
+
+
+def capabilities(path):
+    """The permitted file capabilities 0 to 31 of a file, as bits; 0 where it has none."""
+    try:
+        return int.from_bytes(os.getxattr(path, "security.capability", follow_symlinks=False)[PERMITTED], "little")
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=None)
+def executables():
+    """(mode, gid, path) of every executable file of the local file systems."""
+    return [(int(mode, 8), int(gid), path) for mode, gid, path in
+            (line.split(" ", 2) for line in groups.executables())]
+
+
+def set_group(known):
+    """No file gives whoever runs it an application group."""
+    low, high = known.conf.gid_range
+    found = [path for mode, gid, path in executables() if mode & 0o2000 and low <= gid <= high]
+    if found:
+        return Result(BROKEN, f"set-gid files with an application group: {few(found)}", "chmod g-s, or remove them")
+    return Result(OK, f"no set-gid file has a gid from {low} to {high}")
+
+
+def setgid_capability(_known):
+    """No other program may become any group."""
+    found = [path for _, _, path in executables() if capabilities(path) & CAP_SETGID
+             and path != LAUNCHER and os.path.basename(path) != "newgidmap"]
+    if found:
+        return Result(BROKEN, f"cap_setgid, and with it every application group, is given to {few(found)}",
+                      "setcap -r, unless the program is meant to have it")
+    return Result(OK, "no other file has cap_setgid")
+
+
+def members(known):
+    """Application groups have neither members, nor a password, nor someone who may add members."""
+    low, high = known.conf.gid_range
+    made = {entry.gr_name: entry for entry in grp.getgrall() if low <= entry.gr_gid <= high}
+    login = {user.pw_gid: user.pw_name for user in pwd.getpwall()}
+    found = [f"{name} has the member {member}" for name, entry in made.items() for member in entry.gr_mem]
+    found += [f"{name} is the login group of {login[entry.gr_gid]}" for name, entry in made.items()
+              if entry.gr_gid in login]
+    for line in Path("/etc/gshadow").read_text(encoding="utf-8").splitlines():
+        name, password, administrators, _ = line.split(":")
+        if name in made and password.strip("!*"):
+            found.append(f"{name} has a password")
+        if name in made and administrators:
+            found.append(f"{name} has the administrator {administrators}")
+    if found:
+        return Result(BROKEN, few(found), "gpasswd --delete USER GROUP; gpasswd --remove-password GROUP; "
+                                          "gpasswd --administrators '' GROUP; usermod --gid OTHER USER")
+    return Result(OK, f"none of {len(made)} application groups has members or a password")
+
+
+def written_commands(known):
+    """Root alone decides what the commands of the groups are."""
+    found = [(entry, commands.changeable(entry.execv[0])) for entry in known.conf.groups.values() if entry.execv]
+    wrong = [f"{entry.path}.execv[0]: {what}" for entry, what in found if what and not entry.trusted]
+    trusted = [f"{entry.path}.execv[0]: {what}" for entry, what in found if what and entry.trusted]
+    if wrong:
+        return Result(BROKEN, few(wrong), "chown them to root, chmod go-w")
+    if trusted:
+        return Result(WARNING, f"trusted: {few(trusted)}", 'chown to root and chmod go-w, then take "trusted" out')
+    return Result(OK, f"{len(found)} commands can be changed by root alone")
+
+
+def namespaces(known):
+    """No user may map an id of the range into a user namespace."""
+    low, high = known.conf.gid_range
+    found = []
+    for line in Path("/etc/subgid").read_text(encoding="utf-8").splitlines() if Path("/etc/subgid").exists() else ():
+        name, first, count = (line.split(":") + ["", ""])[:3]
+        if first.isdigit() and count.isdigit() and int(first) <= high and low < int(first) + int(count):
+            found.append(name)
+    found += [f"process {process}" for process, first, count in gid_maps()
+              if 1 < count < 0xFFFFFFFF and first <= high and low < first + count]
+    if found:
+        return Result(BROKEN, f"a user namespace has, or /etc/subgid gives, gids from {low} to {high}: {few(found)}",
+                      "give other numbers: usermod --del-subgids FIRST-LAST --add-subgids FIRST-LAST NAME")
+    return Result(OK, f"no one may map a gid from {low} to {high} into a user namespace")
+
+
+def packages(_known):
+    """nftables and dnsmasq are new enough."""
+    found = installed()
+    old = [f"{name} {found.get(name, 'is missing')}" for name, least in
+           (("nftables", Version("1.0.6")), ("dnsmasq-base", resolver.OLDEST)) if found.get(name, Version("0")) < least]
+    if old:
+        return Result(BROKEN, f"too old: {few(old)}", "apt upgrade")
+    return Result(OK, f"nftables {found['nftables']}, dnsmasq-base {found['dnsmasq-base']}")
+
+
+def gid_maps():
+    """Each (pid, first gid outside, how many) of the running processes' user namespaces."""
+    for entry in Path("/proc").glob("[0-9]*/gid_map"):
+        with contextlib.suppress(OSError):      # it ended meanwhile
+            for line in entry.read_text(encoding="ascii").splitlines():
+                _, first, count = map(int, line.split())
+                yield entry.parent.name, first, count
+
+
+@functools.lru_cache(maxsize=None)
+def installed():
+    """{package: Version} of this machine."""
+    with open("/var/lib/dpkg/status", encoding="utf-8") as stream:
+        return {item["Package"]: Version(item["Version"])
+                for item in deb822.Packages.iter_paragraphs(stream, use_apt_pkg=False)
+                if item["Status"].endswith(" installed")}
+
+
+def names(known):
+    """The name server that programs ask is galaf's dnsmasq."""
+    if not any(entry.domains for entry in known.conf.entries()):
+        return Result(OK, "no entry has domains")
+    obstacle = resolver.obstacle()
+    if obstacle:
+        return Result(BROKEN, obstacle)
+    missing = [link for link in resolver.LINKS[resolver.service()] if not link.exists()]
+    if missing:
+        return Result(BROKEN, f"{resolver.service()}'s dnsmasq does not read galaf's options: it lacks "
+                              f"{few(missing)}", "galaf_dns connect")
+    servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    if servers != ["127.0.0.1"]:
+        return Result(BROKEN, f"/etc/resolv.conf leads to {few(servers) or 'no server'}, not to this machine's dnsmasq",
+                      "let it say only: nameserver 127.0.0.1")
+    return Result(OK, f"/etc/resolv.conf leads to {resolver.service()}'s dnsmasq")
+
+
+def strict_dns(known):
+    """A program outside every group resolves nothing."""
+    if known.conf.dns == "open" or known.conf.mode == "audit":
+        return Result(WARNING, 'DNS is open: any program can send data out in the names that it asks for',
+                      'take "dns": "open" out of $.config')
+    if not any(entry.domains for entry in known.conf.entries()) and resolver.service() is None:
+        return Result(OK, "no entry has domains, and nothing here resolves names")
+    said = probe.ask_name("127.0.0.1")
+    if said == "REFUSED":
+        return Result(OK, "a name asked for by a program outside every group is refused")
+    if said == "silent":
+        return Result(BROKEN, "nothing answers at 127.0.0.1, so nobody resolves names",
+                      f"service {resolver.service() or 'dnsmasq'} restart")
+    return Result(BROKEN, f"a name asked for by a program outside every group is answered: {said}",
+                  "galaf_dns connect; galaf_config")
+
+
+def other_resolvers(_known):
+    """Nothing else resolves names on behalf of any program."""
+    found = []
+    hosts = re.search(r"^hosts:(.*)", Path("/etc/nsswitch.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    if hosts and "resolve" in hosts[1].split():
+        found.append("systemd-resolved, by the word resolve in /etc/nsswitch.conf")
+    found += [name for name, socket in (("nscd", "/run/nscd/socket"), ("unscd", "/run/nscd/socket"))
+              if name in installed() and os.path.exists(socket)]
+    found += ["systemd-resolved"] if os.path.exists("/run/systemd/resolve/io.systemd.Resolve") else []
+    if found:
+        return Result(WARNING, f"names are resolved by a service for any program: {few(found)}: it is refused, or "
+                               "if it has an entry, is a way out", "apt remove it")
+    return Result(OK, "no service resolves names on behalf of others")
+
+
+def routing(known):
+    """No routing rule takes an application's mark for its own."""
+    if not known.meta.get("ebpf", True):
+        return Result(OK, "sockets have no mark")
+    numbers = sorted({*known.ids.groups.values()} | {user.pw_gid for user in pwd.getpwall()})
+    users = sorted({user.pw_uid for user in pwd.getpwall()})
+    used = [mark.encode(gid, uid) for gid in numbers for uid in users]
+    found = []
+    for family in ("-4", "-6"):
+        for rule in json.loads(run("ip", family, "-j", "rule") or "[]"):
+            if "fwmark" in rule:
+                value, mask = int(rule["fwmark"], 0), int(rule.get("fwmask", "0xffffffff"), 0)
+                found += [f"0x{one:08x} (rule {rule['priority']})" for one in used if one & mask == value & mask]
+    if found:
+        return Result(BROKEN, f"ip rule routes by the marks of groups and users: {few(found)}",
+                      "galaf_config --no-ebpf, or another gid for the group")
+    return Result(OK, "no ip rule matches a mark")
+
+
+def other_tables(known):
+    """No other table changes marks, or where packets go, behind these rules' back."""
+    own = known.meta.get("table", "galaf")
+    found = []
+    for item in json.loads(run("nft", "-j", "list", "ruleset"))["nftables"]:
+        (kind, value), = item.items()
+        place = f"{value.get('family')} {value.get('table')} {value.get('chain', value.get('name'))}"
+        if kind not in ("rule", "chain", "flowtable") or (value["family"], value["table"]) == ("inet", own):
+            continue
+        if kind == "flowtable":
+            found.append(f"{place} forwards past the rules")
+        elif kind == "rule":
+            found += [f"{place} {act}" for act in acts(value["expr"])]
+    if found:
+        return Result(WARNING, f"rules of others: {few(dict.fromkeys(found))}",
+                      "see nft list ruleset; what is redirected to a local proxy is out of galaf's sight")
+    return Result(OK, "no other table redirects, or sets marks")
+
+
+def acts(expressions):
+    """What a rule of another table does that touches galaf, as phrases."""
+    for one in expressions:
+        (word, value), = one.items() if isinstance(one, dict) else ((one, None),)
+        if word in ("dnat", "redirect", "tproxy", "queue", "notrack", "dup", "fwd"):
+            yield f"has {word}"
+        elif word == "mangle" and value["key"] in ({"ct": {"key": "mark"}}, {"meta": {"key": "mark"}}):
+            yield f"sets the {next(iter(value['key']))} mark"
+        elif word == "xt" and isinstance(value, dict) and value.get("name") in ("DNAT", "REDIRECT", "MARK", "CONNMARK"):
+            yield f"has {value['name']}"
+
+
+def others(known):
+    """Docker, libvirt and VPNs have the rules that they need."""
+    links = {link["ifname"] for link in json.loads(run("ip", "-j", "link"))}
+    bridges = sorted(name for name in links if re.match(r"(docker|virbr|br-|lxcbr|podman)", name))
+    tunnels = sorted(name for name in links if re.match(r"(wg|tun|tailscale)", name))
+    if bridges and not known.conf.forward:
+        yield Result(WARNING, f"{few(bridges)}: containers and virtual machines reach nothing, since nothing is "
+                              "forwarded", 'if they shall: "forward" in $.config, see galaf_conf.json(5)')
+    if tunnels:
+        yield Result(WARNING, f"{few(tunnels)}: a tunnel; what carries it needs a rule, and what goes through it is "
+                              "held to the same rules", "see EXAMPLES in galaf_conf.json(5)")
+    if not tunnels and (known.conf.forward or not bridges):
+        yield Result(OK, "no bridge or tunnel needs rules that are lacking")
+
+
+def ping(known):
+    """Groups with "ping" may open echo sockets."""
+    wanted = [entry.path for entry in known.conf.groups.values() if entry.ping]
+    low, high = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text(encoding="ascii").split())
+    if wanted and not low <= conf.PING_RANGE[0] <= conf.PING_RANGE[1] <= high:
+        return Result(BROKEN, f"net.ipv4.ping_group_range is {low} {high}, so {few(wanted)} can't ping",
+                      "sysctl --load=/etc/sysctl.d/60-galaf.conf")
+    return Result(OK, f"net.ipv4.ping_group_range is {low} {high}")
+
+
+def units(_known):
+    """Boot loads marks and rules before any network."""
+    found = [f"{name} is not enabled" for name in ("galaf-mark.service", "galaf-firewall.service")
+             if not Path(UNITS[0], "sysinit.target.wants", name).is_symlink()]
+    for name in ("galaf-mark.service", "galaf-firewall.service"):
+        unit = next((Path(folder, name) for folder in UNITS if Path(folder, name).exists()), None)
+        text = unit.read_text(encoding="utf-8") if unit else ""
+        if not re.search(r"^Before=.*\bnetwork-pre\.target\b", text, re.MULTILINE):
+            found.append(f"{unit or name} does not come before network-pre.target")
+    if found:
+        return Result(BROKEN, few(found), "systemctl enable galaf-mark galaf-firewall, systemctl revert galaf-mark "
+                                          "galaf-firewall")
+    return Result(OK, "galaf-mark and galaf-firewall come before any network at boot")
+
+
+def guard(_known):
+    """Rules that another program flushes come back."""
+    wants = Path(UNITS[0], "sysinit.target.wants", "galaf-guard.service")
+    if wants.is_symlink():
+        return Result(OK, "galaf-guard loads the rules again where another program flushes them")
+    return Result(WARNING, "galaf-guard is not enabled: after nft flush ruleset, as restarting Debian's nftables does, "
+                           "nothing is enforced", "systemctl enable --now galaf-guard")
+
+
+def apt(_known):
+    """apt asks for no SRV records, whose answers enter no set."""
+    if 'Acquire::EnableSrvRecords "false";' in run("apt-config", "dump", "Acquire::EnableSrvRecords"):
+        return Result(OK, "apt asks for no SRV records")
+    return Result(WARNING, "apt asks for SRV records, and the hosts that they name are refused to _apt",
+                  'Acquire::EnableSrvRecords "false"; as /etc/apt/apt.conf.d/60galaf had it')
+
+
+CHECKS = (rules, file, probe_out, guard, units, marks, cgroup1, routing, launcher, members, set_group,
+          setgid_capability, written_commands, namespaces, packages, names, strict_dns, other_resolvers, other_tables,
+          others, ping, apt)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real tries to reach the network, by a program outside of every group: nobody's, in the group nogroup."""
+from collections import namedtuple
+
+from . import counters, mark
+from .run import run
+
+NOBODY = 65534      # uid and gid of nobody and nogroup: Debian Policy 9.2.2
+ADDRESSES = {4: "203.0.113.113", 6: "2001:db8:ffff::113"}   # for documentation, nobody's: RFC 5737, RFC 3849
+PORT = 9            # discard
+TCP = 6
+SECONDS = 2
+
+Outcome = namedtuple("Outcome", "address error seconds counted")
+Outcome.__doc__ = """What became of one connection.
+
+error: the name of its errno, "timeout", or "connected"; seconds: how long it took, 0 to SECONDS;
+counted: whether the rules counted it as refused.
+"""
+
+CONNECT = """
+import errno, socket, sys, time
+began = time.monotonic()
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3]))
+    said = "connected"
+except TimeoutError:
+    said = "timeout"
+except OSError as error:
+    said = errno.errorcode.get(error.errno, str(error))
+print(said, time.monotonic() - began)
+"""
+# A query for the A record of galaf-doctor.invalid (RFC 1035, 4.1; RFC 6761).
+ASK = """
+import socket, sys
+socket.setdefaulttimeout(float(sys.argv[2]))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    try:
+        asking.connect((sys.argv[1], 53))
+        asking.send(bytes.fromhex("676101000001000000000000") + b"\\x0cgalaf-doctor\\x07invalid\\0\\0\\1\\0\\1")
+        print(asking.recv(512)[3] & 15)
+    except OSError:
+        print("silent")
+"""
+CODES = {"0": "NOERROR", "2": "SERVFAIL", "3": "NXDOMAIN", "5": "REFUSED", "silent": "silent"}
+
+
+def try_out(table):
+    """{4: Outcome, 6: Outcome} of connecting to an address that is nobody's; table: the rules', of family inet."""
+    found = {}
+    for family, address in ADDRESSES.items():
+        before = refused(table, family)
+        error, seconds = as_nobody(CONNECT, address, str(PORT), str(SECONDS)).split()
+        found[family] = Outcome(address, error, float(seconds), refused(table, family) > before)
+    return found
+
+
+def refused(table, family):
+    """How many packets of the probe's kind the rules have refused since they were loaded."""
+    name = f"denied{family}"
+    counts, _ = counters.read(table, [name])
+    return sum(count.packets for count in counts.get(name, ())
+               if count.key == (mark.encode(NOBODY, NOBODY), ADDRESSES[family], TCP, PORT))
+
+
+def ask_name(server):
+    """What a name server says to a name that does not exist: the name of its RCODE (RFC 1035), or "silent"."""
+    said = as_nobody(ASK, server, str(SECONDS)).strip()
+    return CODES.get(said, said)
+
+
+def as_nobody(program, *arguments):
+    """Runs a Python program without any permission; returns what it prints."""
+    return run("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all",
+               "--bounding-set=-all", "--no-new-privs", "/usr/bin/python3", "-I", "-c", program, *arguments)
