@@ -79,11 +79,12 @@ answers() { # answers WANTED GROUP NAME [TYPE]
 }
 
 @test "a query without a mark is closed, not open" {
-    galaf_mark stop
-    answers "no answer" anywhere web.example
-    fails 2 getent ahostsv4 web.example
+    galaf_mark stop     # then nft marks, by ids that have a name
+    answers NOERROR anywhere web.example
+    answers REFUSED nothing web.example
     before=$(wire_packets wire_dns)
     fails 2 as alice getent ahostsv4 tunnel.web.example
+    fails 2 setpriv --reuid 54321 --regid 54321 --clear-groups getent ahostsv4 tunnel.web.example
     same "$before" "$(wire_packets wire_dns)"
     galaf_mark start
     answers NOERROR anywhere web.example
