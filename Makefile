@@ -15,11 +15,12 @@ export DEB_BUILD_OPTIONS
 VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 DEB := dist/galaf_$(VERSION)_$(shell dpkg --print-architecture).deb
 # What the package is made of, less what is built in place; folders too, which a removed file makes newer.
-SOURCES := $(shell find Makefile bin sbin lib launcher bpf etc systemd man completions debian \
-	! -name '*.o' ! -name '*.pyc' ! -name __pycache__ ! -path launcher/galaf)
+SOURCES := $(shell find Makefile bin sbin lib launcher guard bpf etc systemd man completions debian \
+	! -name '*.o' ! -name '*.pyc' ! -name __pycache__ ! -path launcher/galaf ! -path lib/galaf/galaf_guard)
 
 all:
 	$(MAKE) -C launcher
+	$(MAKE) -C guard
 	$(MAKE) -C bpf
 
 # $(call put,MODE,FILES,FOLDER): installs FILES, if there are any, and the blank line ends the command.
@@ -71,6 +72,7 @@ bench: deb
 
 clean:
 	$(MAKE) -C launcher clean
+	$(MAKE) -C guard clean
 	$(MAKE) -C bpf clean
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -9,7 +9,7 @@ from .errors import GalafError
 from .run import CommandFailed, run
 
 _DECLARED = re.compile(r"^\s*(set|map|chain) (\S+) \{(?:.*?timeout (\d+)s;)?", re.MULTILINE)
-STOPPED = paths.RUNTIME / "stopped"     # there once the rules were removed on purpose: galaf_guard leaves them so
+IN_FORCE = paths.RUNTIME / "in-force.nft"   # what galaf_guard loads if the table goes; there while rules are wanted
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
 
 
@@ -63,8 +63,11 @@ def load(folder):
         include += _counted(table, ruleset)
     farewell = _obsolete(table, live, ruleset)
     others = [f"delete table inet {name}" for name in _renamed(table)]
+    if others:
+        IN_FORCE.unlink(missing_ok=True)
     try:
         _transact(others + farewell, include)
+        _guard(table, f'include "{folder}/ruleset.nft"\n')
         if not live or any(line.startswith("delete set") for line in farewell):
             resolver.forget()
         return None
@@ -73,6 +76,7 @@ def load(folder):
             raise
         include += _counted(table, ruleset, save=True)
         _transact(others + [f"table inet {table}", f"delete table inet {table}"], include)
+        _guard(table, f'include "{folder}/ruleset.nft"\n')
         resolver.forget()
         return "the table was made anew: the addresses it had learned are gone"
 
@@ -91,27 +95,34 @@ def _counted(table, ruleset, save=False):
 
 def _transact(before, include):
     """Loads a ruleset and the lines that go before it as one transaction."""
-    STOPPED.unlink(missing_ok=True)
     run("nft", "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
+
+
+def _guard(table, ruleset):
+    """Has galaf_guard load the ruleset again if the table goes: "create" fails while the table is there."""
+    paths.RUNTIME.mkdir(mode=0o755, exist_ok=True)
+    new = IN_FORCE.with_suffix(".next")
+    new.write_text(f"create table inet {table}\n{ruleset}", encoding="utf-8")
+    new.rename(IN_FORCE)
 
 
 def load_closed(table):
     """Loads the built-in ruleset that refuses everything but loopback, neighbour discovery and DHCP."""
-    text = (paths.LIB / "closed.nft").read_text(encoding="ascii")
-    STOPPED.unlink(missing_ok=True)
-    run("nft", "-f", "-", stdin=text.replace("inet galaf", f"inet {table}"))
+    text = (paths.LIB / "closed.nft").read_text(encoding="ascii").replace("inet galaf", f"inet {table}")
+    run("nft", "-f", "-", stdin=text)
+    _guard(table, text)
 
 
 def unload(table):
-    """Removes the table, and nothing else.  True if it was there."""
+    """Removes the table, and nothing else; galaf_guard leaves it so.  True if it was there."""
+    IN_FORCE.unlink(missing_ok=True)
     if not loaded(table):
         return False
     try:
         counters.save()
     except GalafError:
         pass        # the built-in ruleset has none
-    STOPPED.touch()
-    run("nft", "delete", "table", "inet", table)
+    run("nft", "-f", "-", stdin=f"table inet {table}\ndelete table inet {table}\n")    # it may be gone by now
     return True
 
 

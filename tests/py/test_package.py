@@ -24,7 +24,7 @@ FOLDERS = {
     "completions": "usr/share/bash-completion/completions",
 }
 DEBHELPERS = {
-    "usr/bin/galaf", "usr/share/doc/galaf/changelog.gz", "usr/share/doc/galaf/copyright",
+    "usr/bin/galaf", "usr/lib/galaf/galaf_guard", "usr/share/doc/galaf/changelog.gz", "usr/share/doc/galaf/copyright",
     "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
 }
 PROVIDED_BY = {"debian": "python3-debian", "sh": "python3-sh", "tabulate": "python3-tabulate",
@@ -94,7 +94,7 @@ def test_files(members):
     """Everything from the tree, nothing else."""
     units = next(str(PurePosixPath(name).parent) for name in members if name.endswith("galaf-firewall.service"))
     assert units in ("lib/systemd/system", "usr/lib/systemd/system")
-    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json", "*.nft", "galaf_guard")
+    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json", "*.nft")
                            for file in TOP.glob(f"lib/galaf/{pattern}")}
     wanted |= {f"usr/lib/galaf/{file.stem}.o" for file in TOP.glob("bpf/*.bpf.c")}
     for folder, place in FOLDERS.items():
