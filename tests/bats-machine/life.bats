@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The life of the package on a booted workstation with NetworkManager, in this order.
+
+load machine
+
+setup_file() {
+    start_rogue
+    footprint >/run/machine/footprint
+    network >/run/machine/network
+}
+
+open_network() {
+    passes alice 'curl -sS -m 5 http://web.example/ http://198.18.0.10/'
+    says web.example 198.18.0.10
+}
+
+loaded() { on nft list tables inet | grep -qxF "table inet galaf"; }
+
+enforced() {
+    passes on galaf_firewall status
+    says "enforced: table inet galaf"
+    passes alice 'galaf web -m 5 http://web.example/'
+    says web.example
+    passes alice 'galaf web -m 5 -4 http://web.example/'
+    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice 'curl -sS -g -m 5 http://[2001:2:0:1::10]/'
+    fails 6 alice 'galaf web -m 5 http://mail.example/'
+    fails 7 alice 'galaf web -m 5 http://198.18.0.20/'
+}
+
+@test "install: nothing about the network changes but who resolves names" {
+    since=$(now)
+    passes install "./$DEB"
+    open_network
+    passes on nft list ruleset
+    same "" "$output" "the ruleset"
+    passes on cat /etc/resolv.conf
+    says "nameserver 127.0.0.1"
+    passes on systemctl is-system-running
+    [ "$(sent "$since" "$ROGUE" | count)" -gt 10 ] || complain "the rogue's packets do not arrive even now"
+}
+
+@test "galaf_config --yes with the shipped file: enforced" {
+    passes on galaf_config --yes
+    says "enforced: generation 1"
+    sleep 0.2
+    since=$(now)
+    sleep 1
+    same "" "$(sent "$since" "$ROGUE" | head -n 5)" "the rogue's packets"
+    passes alice 'galaf ping -c 1 198.18.0.10'
+    passes alice 'galaf ping -c 1 web.example'
+    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+}
+
+@test "edit: an application more, at once, for a user who is logged in" {
+    passes on galaf_config --set '$.groups.web' '{
+        "execv": ["/usr/bin/curl", "-sS", "…"], "domains": ["web.example"], "rule": "tcp dport 80"}'
+    passes on galaf_config --yes
+    enforced
+}
+
+@test "reboot: the rules are there before the network, and until the power is off" {
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    reboot
+    sleep 1
+    echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire;" \
+        "$(sent "$since" "not ($LINK or ($QUERIES))" | count) unlisted of $(sent "$since" '' | count) sent," \
+        "$(sent "$since" "$QUERIES" | count) queries of dnsmasq's" >&3
+    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
+    same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
+    enforced
+    passes on ip -6 route show default
+    says "proto ra"
+}
+
+@test "power cut: the same without a shutdown" {
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    boot=$(cat /run/machine/cgroup)
+    passes "$BATS_TEST_DIRNAME/../machine" kill
+    eventually 10 rebooted "$boot"
+    "$BATS_TEST_DIRNAME/../machine" up
+    sleep 1
+    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
+    enforced
+}
+
+@test "upgrade while traffic flows: no gap, and connections go on" {
+    work=/run/machine/higher
+    dpkg-deb -R "$BATS_TEST_DIRNAME/../../$DEB" "$work"
+    sed -i 's/^Version:.*/Version: 999.0/' "$work/DEBIAN/control"
+    passes dpkg-deb --root-owner-group -b "$work" /run/machine/tree/opt/galaf_999.0.deb
+    rm -r "$work"
+    : >/run/machine/tree/opt/tries
+    alice 'galaf web --limit-rate 1M http://web.example/bytes/6000000 -o held' 3>&- &
+    held=$!
+    sleep 0.5
+    since=$(now)
+    passes install /opt/galaf_999.0.deb
+    rm /run/machine/tree/opt/galaf_999.0.deb
+    wait "$held"
+    same 6000000 "$(stat -c %s /run/machine/tree/home/alice/held)" "the bytes that arrived meanwhile"
+    echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire" >&3
+    same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
+    passes on dpkg-query -W -f '${Version} ${Status}' galaf
+    same "999.0 install ok installed" "$output"
+    enforced
+}
+
+@test "systemctl restart NetworkManager nftables: galaf comes back by itself" {
+    for units in NetworkManager nftables "NetworkManager nftables"; do
+        since=$(now)
+        # shellcheck disable=SC2086     # units
+        passes on systemctl restart $units
+        eventually 2 loaded || complain "no table two seconds after systemctl restart $units"
+        after=$(now)
+        echo "# seen: systemctl restart $units: $(sent "$since" "$ROGUE" | count) of the rogue's packets on the wire" >&3
+        passes on nm-online -q -t 10
+        sleep 1
+        same "" "$(sent "$after" "$ROGUE" | head -n 5)" "what the rogue sent once the table was back"
+        enforced
+    done
+}
+
+@test "nft flush ruleset, nft delete table by hand: galaf comes back within a second" {
+    for command in "flush ruleset" "delete table inet galaf"; do
+        since=$(now)
+        # shellcheck disable=SC2086     # words
+        passes on nft $command
+        eventually 1 loaded || complain "no table a second after nft $command"
+        after=$(now)
+        eventually 3 alice 'galaf web -m 5 http://web.example/'
+        echo "# seen: nft $command: $(sent "$since" "$ROGUE" | count) of the rogue's packets on the wire" >&3
+        same "" "$(sent "$after" "$ROGUE" | head -n 5)" "what the rogue sent once the table was back"
+        enforced
+    done
+    echo "# seen: galaf_guard: $(on sh -c 'cat /sys/fs/cgroup/system.slice/galaf-guard.service/cgroup.procs |
+        while read p; do grep ^Rss: /proc/$p/smaps_rollup; done' | awk '{ sum += $2 } END { print sum }') KiB resident" >&3
+}
+
+@test "galaf_firewall stop by hand: what was stopped on purpose stays so" {
+    passes on galaf_firewall stop
+    sleep 1
+    open_network
+    passes on galaf_firewall start
+    enforced
+}
+
+@test "nftables enabled at boot: it flushes before galaf loads, not after" {
+    passes on systemctl enable nftables.service
+    reboot
+    since=$(now)
+    enforced
+    passes "$BATS_TEST_DIRNAME/../machine" kill
+    eventually 10 rebooted "$(cat /run/machine/cgroup)"
+    "$BATS_TEST_DIRNAME/../machine" up
+    same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
+    enforced
+    passes on systemctl disable nftables.service
+}
+
+@test "remove: network and names as before, byte for byte" {
+    passes on apt-get remove -q -y galaf
+    open_network
+    passes on nft list ruleset
+    says_not galaf
+    passes network
+    same "$(cat /run/machine/network)" "$output" "the network's set-up"
+    passes on systemctl is-system-running
+}
+
+@test "installed again: nothing is enforced until galaf_config runs, with the file as it was" {
+    passes install "./$DEB"
+    passes on galaf_config --yes
+    enforced
+}
+
+@test "purge: nothing is left but the groups" {
+    passes on getent group web
+    group=$output
+    passes on apt-get purge -q -y galaf
+    open_network
+    passes on getent group web
+    same "$group" "$output"
+    footprint >/run/machine/footprint.after
+    passes diff /run/machine/footprint /run/machine/footprint.after
+    passes network
+    same "$(cat /run/machine/network)" "$output" "the network's set-up"
+    passes on bpftool cgroup show /sys/fs/cgroup
+    says_not sock_create
+}

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the bats files for a booted machine share.  tests/run-machines starts each of them beside a machine
+# of its own (tests/machine --beside), which has this tree in /srv/galaf and galaf not installed yet.
+
+# shellcheck disable=SC2034,SC2154    # some are for the files that load this; status and output are run's
+load ../bats/helper
+
+DEB=$(cd "$BATS_TEST_DIRNAME/../.." && echo dist/galaf_*.deb)
+# What a machine says to its link before any application speaks: DHCP, neighbour discovery, the
+# multicast reports of both (ICMPv6 type 143 behind an option); and what the shipped file allows dnsmasq,
+# with the ICMP error for an answer that comes when it is not there any more.
+LINK='arp or udp dst port 67 or udp dst port 547 or (icmp6 and ip6[40] >= 133 and ip6[40] <= 136)
+    or (ip6[6] = 0 and ip6[48] = 143)'
+QUERIES='(dst host 192.0.2.1 or dst host 2001:db8::1) and (dst port 53 or icmp[0] = 3 or (icmp6 and ip6[40] = 1))'
+ROGUE='dst host 198.18.0.20 or dst host 2001:2:0:1::20'
+
+# on COMMAND ...: runs it as root on the machine.
+on() { "$BATS_TEST_DIRNAME/../machine" on "$@" </dev/null; }
+
+# alice COMMAND-LINE: runs it as alice, who logs in on the machine for that.
+alice() { on runuser --login alice --command "$1"; }
+
+# install FILE: has the machine's apt install a package, without a network.
+install() { on env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$1"; }
+
+# reboot: by systemd, as a user does it; waits until the machine is up again.
+reboot() {
+    local boot
+    boot=$(cat /run/machine/cgroup)
+    on systemctl reboot || true     # systemd may be gone before it has answered
+    eventually 30 rebooted "$boot" || complain "no reboot within 30 seconds"
+    "$BATS_TEST_DIRNAME/../machine" up
+}
+rebooted() { [ -e /run/machine/cgroup ] && [ "$(cat /run/machine/cgroup)" != "$1" ]; }
+
+# now: the time, as sent wants it.
+now() { date +%s.%N; }
+
+# sent SINCE FILTER: the packets that the machine has sent since a time, a line of tcpdump's each.
+sent() { tcpdump -ttnr /run/machine/wire.pcap "$2" 2>/dev/null | awk -v since="$1" '$1 > since'; }
+
+# count: lines of standard input.
+count() { wc -l | tr -d ' '; }
+
+# answer GROUP NAME: what the machine's resolver answers a program of alice's in that group.
+answer() {
+    on galaf --test "$1" setpriv --reuid alice --clear-groups python3 -c '
+import socket, struct, sys
+labels = b"".join(bytes([len(label)]) + label.encode() for label in sys.argv[1].split("."))
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(3)
+asking.connect(("127.0.0.1", 53))
+asking.send(struct.pack(">6H", 1, 0x100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1")
+print({0: "NOERROR", 3: "NXDOMAIN", 5: "REFUSED"}[asking.recv(4096)[3] & 15])' "$2"
+}
+
+# start_rogue: a program of nobody's that tries to get out 20 times a second, over IPv4 and IPv6, TCP
+# and UDP: from the first moment of each boot, before any target, to the last.
+start_rogue() {
+    cat >/run/machine/tree/opt/rogue <<'END'
+#!/bin/bash
+while :; do
+    for host in 198.18.0.20 2001:2:0:1::20; do
+        (echo rogue >"/dev/udp/$host/5000"; : <"/dev/tcp/$host/80") 2>/dev/null
+    done
+    echo try
+    sleep 0.05
+done
+END
+    printf '%s\n' '[Unit]' 'DefaultDependencies=no' '[Service]' User=nobody 'ExecStart=/bin/bash /opt/rogue' \
+        StandardOutput=append:/opt/tries '[Install]' WantedBy=sysinit.target >/run/machine/tree/etc/systemd/system/rogue.service
+    on systemctl enable --quiet --now rogue.service
+}
+tries() { count </run/machine/tree/opt/tries; }
+
+# footprint: every file of the machine that a package could leave behind, less what apt, dpkg,
+# systemd and NetworkManager write as they go.
+footprint() {
+    on find /etc /usr /var /opt /srv -xdev \( -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
+        -o -path /var/lib/apt -o -path /var/lib/NetworkManager -o -path /var/lib/private -o -path /var/tmp \
+        -o -path /var/lib/systemd/timers -o -path /srv/galaf \) -prune -o -print |
+        grep -vE '^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/ld.so.cache$|^/var/lib/systemd/random-seed$' | sort
+}
+
+# network: what decides how the machine's network and names are set up, byte for byte.
+network() {
+    on cat /etc/resolv.conf
+    on find /etc/NetworkManager /etc/resolv.conf /etc/dnsmasq.d -ls 2>/dev/null | awk '{ print $3, $5, $6, $7, $NF }'
+    on find /etc/NetworkManager /etc/dnsmasq.d -type f -exec sha256sum '{}' + 2>/dev/null || true
+}
