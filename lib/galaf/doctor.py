@@ -173,13 +173,17 @@ def marks(known):
 
 def cgroup1(_known):
     """cgroup v1's net_cls and net_prio take no socket out of cgroup2."""
-    used = {line.rsplit(" ", 1)[1] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-            if " - cgroup " in line}
-    found = sorted({name for options in used for name in options.split(",") if name in ("net_cls", "net_prio")})
+    found = version1(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace"))
     if found:
-        return Result(WARNING, f"cgroup v1's {' and '.join(found)} mounted: on Linux before 5.15 it takes sockets "
+        return Result(WARNING, f"cgroup v1's {' and '.join(found)} mounted: on Linux before 5.15 that takes sockets "
                                "out of cgroup2", "boot with systemd.unified_cgroup_hierarchy=1")
     return Result(OK, "cgroup v1's net_cls and net_prio are not used")
+
+
+def version1(mountinfo):
+    """Which of net_cls and net_prio are mounted, by the text of proc_pid_mountinfo(5)."""
+    used = {name for line in mountinfo.splitlines() if " - cgroup " in line for name in line.split()[-1].split(",")}
+    return sorted(used & {"net_cls", "net_prio"})
 
 
 def launcher(_known):
@@ -314,7 +318,8 @@ def names(known):
         return Result(OK, "no entry has domains")
     obstacle = resolver.obstacle()
     if obstacle:
-        return Result(BROKEN, obstacle)
+        why, _, mend = obstacle.partition(": ")
+        return Result(BROKEN, why, mend)
     missing = [link for link in resolver.LINKS[resolver.service()] if not link.exists()]
     if missing:
         return Result(BROKEN, f"{resolver.service()}'s dnsmasq does not read galaf's options: it lacks "
@@ -349,8 +354,7 @@ def other_resolvers(_known):
     hosts = re.search(r"^hosts:(.*)", Path("/etc/nsswitch.conf").read_text(encoding="utf-8"), re.MULTILINE)
     if hosts and "resolve" in hosts[1].split():
         found.append("systemd-resolved, by the word resolve in /etc/nsswitch.conf")
-    found += [name for name, socket in (("nscd", "/run/nscd/socket"), ("unscd", "/run/nscd/socket"))
-              if name in installed() and os.path.exists(socket)]
+    found += ["nscd"] if os.path.exists("/run/nscd/socket") else []
     found += ["systemd-resolved"] if os.path.exists("/run/systemd/resolve/io.systemd.Resolve") else []
     if found:
         return Result(WARNING, f"names are resolved by a service for any program: {few(found)}: it is refused, or "
@@ -359,41 +363,51 @@ def other_resolvers(_known):
 
 
 def routing(known):
-    """No routing rule takes an application's mark for its own."""
+    """No routing rule takes an entry's mark for its own."""
     if not known.meta.get("ebpf", True):
         return Result(OK, "sockets have no mark")
-    numbers = sorted({*known.ids.groups.values()} | {user.pw_gid for user in pwd.getpwall()})
-    users = sorted({user.pw_uid for user in pwd.getpwall()})
-    used = [mark.encode(gid, uid) for gid in numbers for uid in users]
-    found = []
+    found = [f"{name} (rule {priority})" for value, mask, priority in routing_marks()
+             for name, used in marks_in_use(known.ids).items() if any(one & mask == value & mask for one in used)]
+    if found:
+        return Result(BROKEN, f"ip rule routes by the marks of {few(dict.fromkeys(found))}",
+                      "galaf_config --no-ebpf, or another gid for the group")
+    return Result(OK, "no ip rule matches the mark of an entry")
+
+
+def routing_marks():
+    """Each (mark, mask, priority) of the rules of ip-rule(8)."""
     for family in ("-4", "-6"):
         for rule in json.loads(run("ip", family, "-j", "rule") or "[]"):
             if "fwmark" in rule:
-                value, mask = int(rule["fwmark"], 0), int(rule.get("fwmask", "0xffffffff"), 0)
-                found += [f"0x{one:08x} (rule {rule['priority']})" for one in used if one & mask == value & mask]
-    if found:
-        return Result(BROKEN, f"ip rule routes by the marks of groups and users: {few(found)}",
-                      "galaf_config --no-ebpf, or another gid for the group")
-    return Result(OK, "no ip rule matches a mark")
+                yield int(rule["fwmark"], 0), int(rule.get("fwmask", "0xffffffff"), 0), rule["priority"]
+
+
+def marks_in_use(ids):
+    """{name of an entry: the marks that its programs' sockets have}; a group's have any user."""
+    users = pwd.getpwall()
+    found = {name: [mark.encode(gid, user.pw_uid) for user in users] for name, gid in ids.groups.items()}
+    found.update({user.pw_name: [mark.encode(user.pw_gid, user.pw_uid)] for user in users if user.pw_name in ids.users})
+    return found
 
 
 def other_tables(known):
     """No other table changes marks, or where packets go, behind these rules' back."""
-    own = known.meta.get("table", "galaf")
-    found = []
-    for item in json.loads(run("nft", "-j", "list", "ruleset"))["nftables"]:
-        (kind, value), = item.items()
-        place = f"{value.get('family')} {value.get('table')} {value.get('chain', value.get('name'))}"
-        if kind not in ("rule", "chain", "flowtable") or (value["family"], value["table"]) == ("inet", own):
-            continue
-        if kind == "flowtable":
-            found.append(f"{place} forwards past the rules")
-        elif kind == "rule":
-            found += [f"{place} {act}" for act in acts(value["expr"])]
+    found = list(touching(run("nft", "-j", "list", "ruleset"), known.meta.get("table", "galaf")))
     if found:
         return Result(WARNING, f"rules of others: {few(dict.fromkeys(found))}",
                       "see nft list ruleset; what is redirected to a local proxy is out of galaf's sight")
     return Result(OK, "no other table redirects, or sets marks")
+
+
+def touching(listing, own):
+    """What tables other than our own (its name) do that touches galaf, as phrases, of nft's JSON listing."""
+    for item in json.loads(listing)["nftables"]:
+        (kind, value), = item.items()
+        if kind not in ("rule", "flowtable") or (value["family"], value["table"]) == ("inet", own):
+            continue
+        place = f"{value['family']} {value['table']} {value['chain' if kind == 'rule' else 'name']}"
+        yield from [f"{place} {act}" for act in acts(value["expr"])] if kind == "rule" else [
+            f"{place} forwards past the rules"]
 
 
 def acts(expressions):

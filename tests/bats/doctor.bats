@@ -1,0 +1,335 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# galaf_doctor on the installed package: each thing it looks at is broken here, and must be reported.
+
+load helper
+
+setup_file() {
+    start_dnsmasq
+    cp /etc/resolv.conf /tmp/resolv.conf
+}
+
+setup() {
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
+    "groups": {
+        "web":  { "rule": "tcp dport 80", "domains": [ "web.example" ], "execv": [ "/usr/bin/curl", "…" ] },
+        "echo": { "rule": "icmp type echo-request", "ping": true }
+    }
+}
+JSON
+}
+
+# finds STATE CHECK [TEXT ...]: galaf_doctor has this check in this state, with these words, and exits as it should.
+finds() {
+    local wanted=$1 check=$2
+    shift 2
+    run galaf_doctor "$check"
+    [[ $output == *"$wanted "* ]] || complain "$check is not $wanted" "$output"
+    same "$([ "$wanted" = broken ] && echo 1 || echo 0)" "$status" "the exit status for $check"
+    says "$@"
+    if [ "$wanted" = ok ]; then says_not mend: warning broken; else says mend:; fi
+    says_not Traceback "could not be looked at"
+}
+
+@test "a machine as it should be: nothing is broken, in a few seconds, and nothing leaves it" {
+    before=$(wire_packets)
+    began=$SECONDS
+    passes galaf_doctor
+    says_not broken warning
+    [ $((SECONDS - began)) -le 20 ]
+    same "$before" "$(wire_packets)"
+    passes galaf_doctor --json
+    /usr/bin/python3 -c '
+import json, sys
+rows = json.load(sys.stdin)
+assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in rows}) >= 20, rows' <<<"$output"
+    fails 2 galaf_doctor nonsense
+    fails 1 as alice galaf_doctor
+    says "needs root"
+}
+
+@test "rules: not loaded, changed in the kernel, audit" {
+    finds ok rules
+    nft add element inet galaf web_4 '{ 198.18.0.99 }'      # sets fill by themselves
+    finds ok rules
+    nft insert rule inet galaf output accept
+    finds broken rules "chain output"
+    passes galaf_firewall start
+    finds ok rules
+    nft add element inet galaf users '{ 1000 : jump group_web }'
+    finds broken rules "map users"
+    passes galaf_firewall start
+    nft add chain inet galaf extra '{ type filter hook output priority -500; policy accept; }'
+    finds broken rules "chain extra"
+    galaf_firewall stop
+    finds broken rules "not loaded" "galaf_firewall start"
+    galaf_config --set '$.groups.web.mode' audit
+    galaf_config --yes
+    finds warning rules '$.groups.web'
+    galaf_config --set '$.config' '{ "mode": "audit" }'
+    galaf_config --yes
+    finds broken rules "audit mode: nothing is refused"
+}
+
+@test "rules, file, probe_out: before the first galaf_config" {
+    galaf_firewall stop
+    mv /var/lib/galaf/good /var/lib/galaf/elsewhere
+    finds broken rules "no rules are kept"
+    finds broken probe_out "not tried"
+    finds warning file
+    mv /var/lib/galaf/elsewhere /var/lib/galaf/good
+}
+
+@test "file: an edit that waits, a fault, another skeleton" {
+    finds ok file
+    galaf_config --set '$.groups.web.rule' 'tcp dport 443'
+    finds warning file "ruleset.nft" "galaf_config --diff"
+    echo '{ "groups": ' >"$CONF"
+    finds warning file "has faults" "line "
+    configure <<<'{ "groups": { "web": { "rule": "tcp dport 80" } } }'
+    finds ok file
+    printf 'table inet galaf {\n    chain neighbours_out {\n        udp dport 9 accept\n    }\n}\n' >/etc/nftables.d/own.nft
+    finds warning file "ruleset.nft"
+    rm /etc/nftables.d/own.nft
+}
+
+@test "probe_out: a real program outside every group, let through by another's rule, by an open ruleset, by a slow one" {
+    finds ok probe_out "was refused 203.0.113.113" "2001:db8:ffff::113"
+    nft insert rule inet galaf output accept
+    before=$(wire_packets)
+    finds broken probe_out "these rules did not refuse it"
+    [ "$(wire_packets)" -gt "$before" ]
+    passes galaf_firewall start
+    nft flush chain inet galaf refused_out
+    finds broken probe_out "these rules did not refuse it"
+    nft add rule inet galaf refused_out jump denied_out
+    finds broken probe_out "timeout, though it should be refused at once"
+    passes galaf_firewall start
+    ip route del default via 192.0.2.1
+    run galaf_doctor probe_out
+    says "not tried over IPv4: there is no route" "refused 2001:db8:ffff::113"
+    ip route add default via 192.0.2.1
+}
+
+@test "guard, units: not enabled, or replaced by one that comes late" {
+    finds ok guard
+    finds ok units
+    for unit in guard:guard units:firewall units:mark; do
+        link=/etc/systemd/system/sysinit.target.wants/galaf-${unit#*:}.service
+        target=$(readlink "$link")
+        rm "$link"
+        if [ "$unit" = guard:guard ]; then finds warning guard; else finds broken units "${unit#*:}.service is not enabled"; fi
+        ln -s "$target" "$link"
+    done
+    printf '[Service]\nExecStart=/usr/sbin/galaf_firewall start\n' >/etc/systemd/system/galaf-firewall.service
+    finds broken units "/etc/systemd/system/galaf-firewall.service does not come before network-pre.target"
+    rm /etc/systemd/system/galaf-firewall.service
+}
+
+@test "marks: detached, partly detached, left to nft" {
+    finds ok marks
+    id=$(bpftool -j cgroup show /sys/fs/cgroup | grep -o '"id":[0-9]*,"attach_type":"cgroup_inet4_connect"' | grep -oE '[0-9]+' | head -1)
+    bpftool cgroup detach /sys/fs/cgroup cgroup_inet4_connect id "$id"
+    finds warning marks "galaf_connect4"
+    galaf_mark stop
+    finds broken marks "sockets are not marked"
+    passes galaf_config --yes --no-ebpf
+    finds ok marks "by nft alone"
+    passes galaf_config --yes
+    finds ok marks
+}
+
+@test "routing: an ip rule that matches a group's mark, as a VPN's may, in either family" {
+    finds ok routing
+    ip rule add fwmark 0x80000/0xff0000 lookup 52
+    finds ok routing
+    gid=$(getent group web | cut -d: -f3)
+    ip -6 rule add fwmark "$((gid << 16))/0xffff0000" lookup 52 priority 4242
+    finds broken routing "web (rule 4242)" "--no-ebpf"
+    says_not echo
+    passes galaf_config --yes --no-ebpf
+    finds ok routing
+    ip -6 rule del priority 4242
+    ip rule del fwmark 0x80000/0xff0000
+    passes galaf_config --yes
+}
+
+@test "launcher: no capability, another owner, writable, a hard link, missing" {
+    finds ok launcher
+    setcap -r /usr/bin/galaf
+    finds broken launcher "has not cap_setgid" "dpkg-reconfigure galaf"
+    setcap cap_setgid+ep /usr/bin/galaf
+    chmod 775 /usr/bin/galaf
+    finds broken launcher "can be changed by the group root"
+    chmod 755 /usr/bin/galaf
+    ln /usr/bin/galaf /usr/local/bin/also
+    finds broken launcher "hard link"
+    rm /usr/local/bin/also
+    chown alice /usr/bin/galaf
+    finds broken launcher "can be changed by its owner alice"
+    chown root /usr/bin/galaf
+    setcap cap_setgid+ep /usr/bin/galaf
+    mv /usr/bin/galaf /usr/bin/hidden
+    finds broken launcher "is missing"
+    mv /usr/bin/hidden /usr/bin/galaf
+    finds ok launcher
+}
+
+@test "members: a member, a password, an administrator, a login group" {
+    finds ok members
+    gpasswd --add alice web
+    finds broken members "web has the member alice"
+    gpasswd --delete alice web
+    gpasswd --administrators bob web
+    finds broken members "web has the administrator bob"
+    gpasswd --administrators "" web
+    sed -i 's/^web:[^:]*:/web:$6$salt$hash:/' /etc/gshadow
+    finds broken members "web has a password"
+    sed -i 's/^web:[^:]*:/web:!:/' /etc/gshadow
+    usermod --gid web bob
+    finds broken members "web is the login group of bob"
+    usermod --gid bob bob
+    finds ok members
+}
+
+@test "set_group, setgid_capability: a set-gid file of the range, a copy of the launcher, in a home and on a tmpfs" {
+    finds ok set_group
+    finds ok setgid_capability
+    cp /usr/bin/curl /home/alice/innocent
+    chgrp web /home/alice/innocent
+    chmod 2755 /home/alice/innocent
+    finds broken set_group /home/alice/innocent
+    rm /home/alice/innocent
+    cp /usr/bin/galaf /dev/shm/old-galaf
+    finds ok setgid_capability
+    setcap cap_setgid+ep /dev/shm/old-galaf
+    finds broken setgid_capability /dev/shm/old-galaf
+    rm /dev/shm/old-galaf
+}
+
+@test "written_commands: changed since galaf_config looked, and trusted ones" {
+    finds ok written_commands
+    mkdir -p /opt/tools
+    cp /usr/bin/curl /opt/tools/curl
+    galaf_config --set '$.groups.web.execv[0]' /opt/tools/curl
+    passes galaf_config --yes
+    finds ok written_commands
+    chown bob /opt/tools
+    finds broken written_commands '$.groups.web.execv[0]' "/opt/tools (mode 0755) can be changed by its owner bob"
+    galaf_config --set '$.groups.web.trusted' true
+    passes galaf_config --yes
+    finds warning written_commands "trusted: " "owner bob"
+    chown root /opt/tools
+}
+
+@test "namespaces: a range in /etc/subgid, and a process that has one" {
+    finds ok namespaces
+    cp /etc/subgid /tmp/subgid
+    echo alice:29990:100 >>/etc/subgid
+    finds broken namespaces alice
+    cp /tmp/subgid /etc/subgid
+    unshare --user sleep 60 3>&- &
+    sleeper=$!
+    eventually 5 test "$(readlink "/proc/$sleeper/ns/user")" != "$(readlink /proc/self/ns/user)" || sleep 0.5
+    echo "0 30000 1000" >"/proc/$sleeper/gid_map"
+    finds broken namespaces "process $sleeper"
+    kill "$sleeper"
+}
+
+@test "packages: an nftables that is too old, a dnsmasq that is missing" {
+    finds ok packages "nftables 1."
+    cp /var/lib/dpkg/status /tmp/status
+    sed -i '/^Package: nftables$/,/^$/s/^Version: .*/Version: 1.0.2-1/' /var/lib/dpkg/status
+    finds broken packages "nftables 1.0.2-1"
+    sed -i 's/^Package: dnsmasq-base$/Package: dnsmasq-other/' /var/lib/dpkg/status
+    finds broken packages "dnsmasq-base is missing"
+    cp /tmp/status /var/lib/dpkg/status
+}
+
+@test "names, strict_dns: another server, no options, a dnsmasq that is down or that answers everyone" {
+    finds ok names
+    finds ok strict_dns
+    echo nameserver 192.0.2.1 >>/etc/resolv.conf
+    finds broken names "192.0.2.1"
+    cp /tmp/resolv.conf /etc/resolv.conf
+    rm /etc/dnsmasq.d/00-galaf.conf
+    finds broken names "galaf's options" "galaf_dns connect"
+    service dnsmasq restart
+    finds broken strict_dns "is answered: "
+    passes galaf_dns connect
+    finds ok names
+    finds ok strict_dns
+    service dnsmasq stop
+    finds broken strict_dns "nothing answers at 127.0.0.1"
+    service dnsmasq start
+    galaf_config --set '$.config' '{ "dns": "open" }'
+    passes galaf_config --yes
+    finds warning strict_dns "DNS is open"
+}
+
+@test "names: systemd-resolved owns resolv.conf" {
+    mkdir -p /run/systemd/resolve
+    echo nameserver 127.0.0.53 >/run/systemd/resolve/stub-resolv.conf
+    ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+    finds broken names "systemd-resolved owns /etc/resolv.conf"
+    rm -r /etc/resolv.conf /run/systemd/resolve
+    cp /tmp/resolv.conf /etc/resolv.conf
+}
+
+@test "other_resolvers: the word in nsswitch.conf, systemd-resolved's socket, nscd" {
+    finds ok other_resolvers
+    cp /etc/nsswitch.conf /tmp/nsswitch.conf
+    sed -i 's/^hosts:.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf
+    finds warning other_resolvers "/etc/nsswitch.conf"
+    cp /tmp/nsswitch.conf /etc/nsswitch.conf
+    mkdir -p /run/systemd/resolve /run/nscd
+    touch /run/systemd/resolve/io.systemd.Resolve
+    finds warning other_resolvers "systemd-resolved"
+    rm -r /run/systemd/resolve
+    touch /run/nscd/socket
+    finds warning other_resolvers "nscd"
+    rm -r /run/nscd
+}
+
+@test "other_tables: what redirects, sets marks; a plain table is none of these" {
+    nft 'table inet plain { chain out { type filter hook output priority 5; tcp dport 25 drop; }; }'
+    finds ok other_tables
+    nft 'table ip proxy { chain out { type nat hook output priority -100; tcp dport 80 redirect to :9040; }; }'
+    finds warning other_tables "ip proxy out has redirect"
+    nft delete table ip proxy
+    nft 'table ip marks { chain out { type route hook output priority -140; ct mark set 7; meta mark set 8; }; }'
+    finds warning other_tables "ip marks out sets the ct mark" "sets the meta mark"
+    nft delete table ip marks
+    iptables-nft -t nat -A OUTPUT -p tcp --dport 80 -j DNAT --to-destination 127.0.0.1:9040
+    finds warning other_tables "ip nat OUTPUT has DNAT"
+    nft delete table ip nat
+    nft delete table inet plain
+}
+
+@test "others: a bridge without forward rules, a tunnel" {
+    finds ok others
+    ip link add docker0 type bridge
+    finds warning others docker0 '"forward"'
+    galaf_config --set '$.config' '{ "forward": [ "iifname \"docker0\" tcp dport 443" ] }'
+    passes galaf_config --yes
+    finds ok others
+    ip link del docker0
+    ip link add wg0 type veth peer name far0
+    finds warning others wg0
+    ip link del wg0
+}
+
+@test "ping: the kernel's range is another" {
+    finds ok ping "57344 57359"
+    sysctl -qw net.ipv4.ping_group_range="1 0"
+    finds broken ping '$.groups.echo'
+}
+
+@test "apt: SRV records are asked for" {
+    finds ok apt
+    mv /etc/apt/apt.conf.d/60galaf /tmp/
+    finds warning apt "SRV"
+    mv /tmp/60galaf /etc/apt/apt.conf.d/
+}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What galaf_doctor makes of texts; what it finds on a machine is in tests/bats/doctor.bats."""
+import copy
+import json
+
+import pytest
+
+from galaf import accounts, commands, doctor, jsontext, mark
+
+LISTING = {"nftables": [
+    {"metainfo": {"version": "1.0.6"}},
+    {"table": {"family": "inet", "name": "galaf", "handle": 1}},
+    {"chain": {"family": "inet", "table": "galaf", "name": "output", "handle": 2, "hook": "output", "policy": "drop"}},
+    {"rule": {"chain": "output", "handle": 3, "expr": [{"match": "a"}]}},
+    {"rule": {"chain": "output", "handle": 4, "expr": [{"match": "b"}]}},
+    {"set": {"name": "web_4", "handle": 5, "timeout": 60, "elem": ["192.0.2.1"]}},
+    {"map": {"name": "apps", "handle": 6, "elem": [[30000, {"jump": {"target": "x"}}], [30001, {"jump": "y"}]]}},
+]}
+
+
+def differences(change):
+    """What is said to differ after change(the list of objects) on a copy of LISTING."""
+    live = copy.deepcopy(LISTING)
+    change(live["nftables"])
+    return doctor.differences(json.dumps(LISTING), json.dumps(live))
+
+
+@pytest.mark.parametrize("change, wanted", [
+    (lambda objects: None, []),
+    (lambda objects: objects[3]["rule"].update(handle=99), []),
+    (lambda objects: objects[5]["set"].update(elem=["198.51.100.1"]), []),
+    (lambda objects: objects[6]["map"]["elem"].reverse(), []),
+    (lambda objects: objects.insert(0, objects.pop(5)), []),
+    (lambda objects: objects.insert(3, objects.pop(4)), ["chain output"]),
+    (lambda objects: objects.pop(3), ["chain output"]),
+    (lambda objects: objects[2]["chain"].update(policy="accept"), ["chain output"]),
+    (lambda objects: objects[5]["set"].update(timeout=61), ["set web_4"]),
+    (lambda objects: objects[6]["map"]["elem"].pop(), ["map apps"]),
+    (lambda objects: objects.pop(6), ["map apps"]),
+    (lambda objects: objects.append({"chain": {"name": "extra"}}), ["chain extra"]),
+])
+def test_differences(change, wanted):
+    """Rules, their order, maps and policies count; handles and what sets have learned do not."""
+    assert differences(change) == wanted
+
+
+def test_cgroup_version_1():
+    """net_cls is found under the name that systemd mounts both by, and nothing else is."""
+    other = "33 31 0:30 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
+    both = "34 31 0:31 / /sys/fs/cgroup/net_cls,net_prio rw shared:9 - cgroup cgroup rw,net_cls,net_prio\n"
+    assert doctor.version1(other + "35 24 0:32 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n") == []
+    assert doctor.version1(other + both) == ["net_cls", "net_prio"]
+
+
+def test_marks_in_use():
+    """A group's programs may be any user's; a user's have the user's own group."""
+    found = doctor.marks_in_use(accounts.Ids(users={"root": 0}, groups={"web": 30004}))
+    assert found["root"] == [mark.encode(0, 0)]
+    assert {one >> 16 for one in found["web"]} == {30004} and mark.encode(30004, 0) in found["web"]
+    assert set(found) == {"root", "web"}
+
+
+@pytest.mark.parametrize("expression, wanted", [
+    ({"accept": None}, []),
+    ({"redirect": {"port": 9040}}, ["has redirect"]),
+    ({"mangle": {"key": {"ct": {"key": "mark"}}, "value": 7}}, ["sets the ct mark"]),
+    ({"mangle": {"key": {"meta": {"key": "priority"}}, "value": 7}}, []),
+    ({"xt": {"type": "target", "name": "DNAT"}}, ["has DNAT"]),
+    ({"xt": None}, []),
+    ("notrack", ["has notrack"]),
+])
+def test_acts(expression, wanted):
+    """What another table's rule does that touches the mark or the way."""
+    assert list(doctor.acts([expression])) == wanted
+
+
+def test_touching():
+    """A flow table, which lets packets past the forward hook, is told; our own table is not."""
+    objects = [{"metainfo": {}}, {"table": {"family": "ip", "name": "t"}},
+               {"flowtable": {"family": "inet", "table": "fast", "name": "f", "hook": "ingress"}},
+               {"rule": {"family": "inet", "table": "galaf", "chain": "c", "expr": [{"redirect": None}]}},
+               {"rule": {"family": "ip", "table": "galaf", "chain": "c", "expr": [{"redirect": None}]}}]
+    assert list(doctor.touching(json.dumps({"nftables": objects}), "galaf")) == [
+        "inet fast f forwards past the rules", "ip galaf c has redirect"]
+
+
+def test_few():
+    """A long list ends in a number."""
+    assert doctor.few(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+
+
+def test_steps_follow_links(tmp_path):
+    """The folders of a link and of what it leads to are both on the way; a circle and a gap end it."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "links").mkdir()
+    (tmp_path / "real/tool").write_text("x", encoding="ascii")
+    (tmp_path / "links/tool").symlink_to("../real/tool")
+    (tmp_path / "loop").symlink_to("loop")
+    steps = [path for path, _ in commands.steps(f"{tmp_path}/links/tool")]
+    assert f"{tmp_path}/links" in steps and steps[-2:] == [f"{tmp_path}/real", f"{tmp_path}/real/tool"]
+    assert [path for path, _ in commands.steps(f"{tmp_path}/loop")][-1] == str(tmp_path)
+    assert [path for path, _ in commands.steps(f"{tmp_path}/no/such")][-1] == str(tmp_path)
+
+
+TEXT = '{\n    "a": { "x": 1 },  \n    "b": 2,\n    "c": { "only": [1] }\n}\n'
+
+
+@pytest.mark.parametrize("place, wanted", [
+    (("a",), TEXT.replace('"a": { "x": 1 },  \n    ', "")),
+    (("b",), TEXT.replace('"b": 2,\n    ', "")),
+    (("c",), TEXT.replace(',\n    "c": { "only": [1] }', "")),
+    (("c", "only"), TEXT.replace(' "only": [1]', "")),
+])
+def test_remove_a_member(place, wanted):
+    """One member goes with its comma; everything else stays as it is."""
+    assert jsontext.remove(TEXT, place) == wanted
+    json.loads(wanted)
+
+
+def test_rename_a_member():
+    """The key alone changes; what is not there is an error."""
+    assert jsontext.rename(TEXT, ("c", "only"), "é\"") == TEXT.replace('"only"', '"é\\""')
+    for place in (("d",), ("b", "x"), ("x", "y")):
+        with pytest.raises(KeyError):
+            jsontext.rename(TEXT, place, "z")
