@@ -302,9 +302,6 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     nft 'table ip marks { chain out { type route hook output priority -140; ct mark set 7; meta mark set 8; }; }'
     finds warning other_tables "ip marks out sets the ct mark" "sets the meta mark"
     nft delete table ip marks
-    iptables-nft -t nat -A OUTPUT -p tcp --dport 80 -j DNAT --to-destination 127.0.0.1:9040
-    finds warning other_tables "ip nat OUTPUT has DNAT"
-    nft delete table ip nat
     nft delete table inet plain
 }
 
