@@ -66,7 +66,7 @@ counted() {
 
 # row ATTEMPT OUTCOME: a line of the table that is printed at the end, once.
 row() {
-    local line="| $1 | $2 | $packets |"
+    local line="| $1 | ${2:-nothing} | $packets |"
     grep -qsxF "$line" "$BATS_FILE_TMPDIR/table" || echo "$line" >>"$BATS_FILE_TMPDIR/table"
 }
 
@@ -173,9 +173,9 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 @test "sg, newgrp, setpriv: no way into an application's group" {
     passes as alice sg friends -c 'id -gn'
     same friends "$output"
-    holds "sg" "" as alice sg web -c "$BYPASS/send.py tcp4" </dev/null
+    holds "sg" assword as alice sg web -c "$BYPASS/send.py tcp4" </dev/null
     says_not "done"
-    holds "newgrp" "" as alice newgrp web <<<"$BYPASS/send.py tcp4"
+    holds "newgrp" assword as alice newgrp web <<<"$BYPASS/send.py tcp4"
     says_not "done"
     holds "setpriv --regid" "Operation not permitted" as alice sh -c "setpriv --regid web --keep-groups $BYPASS/send.py tcp4; :"
     holds "setpriv --groups" "Operation not permitted" as alice sh -c "setpriv --groups web $BYPASS/send.py tcp4; :"
@@ -188,14 +188,14 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         holds "set-gid file made by an application" "Operation not permitted" as alice galaf shell \
             bash -c "cp /usr/bin/curl $folder/g && chmod 2755 $folder/g"
         as alice chmod 2755 "$folder/g"
-        holds "its file made set-gid by the user" "Failed to connect" as alice "$folder/g" --silent --show-error http://198.18.0.10/
+        holds "an application's file made set-gid by the user" "Failed to connect" as alice "$folder/g" --silent --show-error http://198.18.0.10/
     done
     chmod 2755 /tmp/g
     gets_out as bob /tmp/g --silent http://198.18.0.10/      # by root's hand: such a file would do
     rm /tmp/g
     as alice galaf shell mkdir -m 777 /tmp/bypass/folder
     as alice chmod 2777 /tmp/bypass/folder
-    holds "set-gid folder of an application" alice as alice bash -c 'touch /tmp/bypass/folder/f; stat -c %G /tmp/bypass/folder/f'
+    holds "set-gid folder of an application: the group of a file in it" alice as alice bash -c 'touch /tmp/bypass/folder/f; stat -c %G /tmp/bypass/folder/f'
 }
 
 # Namespaces.
@@ -206,7 +206,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "SO_MARK as root of a user namespace" EPERM as alice unshare --user --map-root-user $BYPASS/send.py socket-mark
     holds "raw socket as root of a user namespace" EPERM as alice unshare --user --map-root-user $BYPASS/send.py raw4
     holds "a network namespace of one's own" ENETUNREACH as alice unshare --user --map-root-user --net $BYPASS/send.py tcp4
-    holds "a cable out of that" "not permitted" as alice unshare --user --map-root-user --net \
+    holds "a cable out of it" "not permitted" as alice unshare --user --map-root-user --net \
         ip link add v0 type veth peer name v1 netns 1
     holds "set-gid file on a tmpfs of one's own" EPERM as alice unshare --user --map-root-user --mount \
         bash -c "mount -t tmpfs t /mnt && cp $BYPASS/namespace.py /mnt && chmod 2755 /mnt/namespace.py && \
@@ -217,7 +217,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     local gid
     gid=$((131072 + $(gid_of shell)))
     passes as alice $BYPASS/namespace.py make 100000 "$gid" sleep 0
-    holds "gid $gid through newgidmap" ECONNREFUSED as alice $BYPASS/namespace.py make 100000 "$gid" $BYPASS/send.py tcp4
+    holds "a gid of /etc/subgid with the same low 16 bits" ECONNREFUSED as alice $BYPASS/namespace.py make 100000 "$gid" $BYPASS/send.py tcp4
     holds "the group's gid through newgidmap" "not allowed" as alice unshare --user bash -c \
         "newgidmap \$\$ 0 $(gid_of shell) 1"
 }
@@ -267,7 +267,20 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     kill "$pid"
     in_background galaf shell unshare --user sleep 60
     eventually 5 [ "$(readlink /proc/self/ns/user)" != "$(readlink "/proc/$pid/ns/user")" ]
-    holds "the same where it has mapped no gid" "IndexError" as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
+    holds "the same, where it has mapped no gid" EINVAL as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
+}
+
+@test "what D-Bus starts for an application is started as the user" {
+    local services=/home/alice/.local/share/dbus-1/services
+    as alice mkdir -p $services
+    printf '[D-BUS Service]\nName=org.example.Attempt\nExec=%s/activated\n' $BYPASS >$services/org.example.Attempt.service
+    printf '#!/bin/sh\n{ id -gn; %s/send.py tcp4; } >%s/said\n' $BYPASS $BYPASS >$BYPASS/activated
+    chmod 755 $BYPASS/activated
+    holds "D-Bus activation by an application" org.example.Attempt as alice dbus-run-session -- galaf shell dbus-send --session \
+        --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.StartServiceByName \
+        string:org.example.Attempt uint32:0
+    eventually 5 test -s $BYPASS/said
+    same $'alice\nECONNREFUSED' "$(cat $BYPASS/said)"
 }
 
 # Through the launcher.
@@ -291,7 +304,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 
 @test "no hopping" {
     holds "an application starts another one" "may not start it" as alice galaf shell galaf anywhere
-    holds "the same in a user namespace" "galaf: " as alice galaf shell unshare --user galaf anywhere
+    holds "the same in a user namespace" "does not belong to root" as alice galaf shell unshare --user galaf anywhere
     holds "a copy of the launcher" "has not the capability" as alice bash -c "cp /usr/bin/galaf $BYPASS/copy && $BYPASS/copy anywhere"
     gets_out as alice galaf anywhere
     says "198.18.0.10 80"

@@ -65,7 +65,10 @@ def own(gid, *command):
 def join(pid, *command):
     check(LIBC.setns(os.open(f"/proc/{pid}/ns/user", os.O_RDONLY), CLONE_NEWUSER))
     with open("/proc/self/gid_map", encoding="ascii") as file:
-        os.setgid(int(file.read().split()[0]))
+        first = file.readline().split()
+    if not first:
+        raise OSError(errno.EINVAL, "")
+    os.setgid(int(first[0]))
     os.execvp(command[0], command)
 
 
