@@ -326,7 +326,7 @@ def names(known):
                               f"{few(missing)}", "galaf_dns connect")
     servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
     if servers != ["127.0.0.1"]:
-        return Result(BROKEN, f"/etc/resolv.conf leads to {few(servers) or 'no server'}, not to this machine's dnsmasq",
+        return Result(BROKEN, f"/etc/resolv.conf leads to {few(servers) or 'no server'}, not to 127.0.0.1 alone",
                       "let it say only: nameserver 127.0.0.1")
     return Result(OK, f"/etc/resolv.conf leads to {resolver.service()}'s dnsmasq")
 

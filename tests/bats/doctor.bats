@@ -10,6 +10,7 @@ setup_file() {
 }
 
 setup() {
+    cp --remove-destination /tmp/resolv.conf /etc/resolv.conf
     configure <<'JSON'
 {
     "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
@@ -252,7 +253,7 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds ok names
     finds ok strict_dns
     echo nameserver 192.0.2.1 >>/etc/resolv.conf
-    finds broken names "192.0.2.1"
+    finds broken names "/etc/resolv.conf" "127.0.0.1"
     cp /tmp/resolv.conf /etc/resolv.conf
     rm /etc/dnsmasq.d/00-galaf.conf
     finds broken names "galaf's options" "galaf_dns connect"
