@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ask COUNT NAME ...: asks the name server at 127.0.0.1 for the IPv4 address of each name in
- * turn, COUNT queries in all, one after another, and prints the median of the nanoseconds that
- * each answer took.  An answer without an address is an error. */
+/* ask COUNT NAME ...: asks the name server at 127.0.0.1 for the IPv4 address of each name, then
+ * COUNT times more, of each in turn, and prints the median of the nanoseconds that the later
+ * answers took; with COUNT 0, that of the first ones.  An answer without an address is an error. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <string.h>
@@ -44,20 +44,18 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(53) };
     struct timeval patience = { .tv_sec = 5 };
-    int fd = socket(AF_INET, SOCK_DGRAM, 0), count = argc > 2 ? number(argv[1]) : 0;
-    double *times = calloc(count, sizeof *times);
-    if (count == 0 || times == NULL)
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), names = argc - 2, count = argc > 2 ? number(argv[1]) : 0;
+    double *times = argc > 2 ? calloc(names + count, sizeof *times) : NULL;
+    if (times == NULL)
         errx(2, "usage: ask COUNT NAME ...");
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
         err(1, "connect");
-    for (int i = 2; i < argc; i++)      /* the names are in the cache from here on */
-        ask(fd, i, argv[i]);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < names + count; i++) {
         double start = now();
-        ask(fd, i & 0xffff, argv[2 + i % (argc - 2)]);
+        ask(fd, i & 0xffff, argv[2 + i % names]);
         times[i] = now() - start;
     }
-    print_median(times, count);
+    print_median(count ? times + names : times, count ? count : names);
 }

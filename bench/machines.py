@@ -13,7 +13,7 @@ TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "build/bench"
 DEBS = BUILD / "debs"           # of rivals: fetched, and installed in a lab only
 CLIENT, SERVER = "0", str(os.cpu_count() - 1)   # the processors of the two ends of the cable
-ADDRESSES = [f"198.18.0.{last}" for last in range(16, 32)]  # of every name below bench.example
+ADDRESSES = [f"198.18.0.{last}" for last in range(16, 32)]  # of names below many.example
 PORT = 443
 
 
@@ -30,7 +30,8 @@ class Machine:
         self.internet("taskset", "-c", SERVER, BUILD / "serve", PORT, ADDRESSES[0])
         self.internet("dnsmasq", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
                       "--bind-interfaces", "--listen-address=192.0.2.1", "--pid-file=/run/internet-dnsmasq.pid",
-                      *(f"--address=/bench.example/{address}" for address in ADDRESSES))
+                      f"--address=/bench.example/{ADDRESSES[0]}", "--synth-domain=new.example,198.18.0.0/16",
+                      *(f"--address=/many.example/{address}" for address in ADDRESSES))
 
     def __enter__(self):
         return self
@@ -90,6 +91,7 @@ def resolver(machine):
                   "no-resolv\nserver=192.0.2.1\nlisten-address=127.0.0.1\nbind-interfaces\ncache-size=10000\n")
     machine.run("rm", "-f", "/usr/sbin/policy-rc.d")
     machine.run("dpkg", "--install", "--force-confold", "--force-unsafe-io", *sorted(TOP.glob("build/debs/*.deb")))
+    machine.run("service", "dnsmasq", "restart")
 
 
 def install(machine, package):
@@ -99,9 +101,11 @@ def install(machine, package):
 
 
 def configure(machine, text):
-    """Puts a galaf_conf.json into force; returns what bench/machine says of it."""
+    """Puts a galaf_conf.json into force.  Returns (seconds until the rules were in force and kept, to the end, peak)."""
     machine.write("/etc/galaf/galaf_conf.json", text)
-    return machine.ask("galaf_config", "--yes", timeout=200)
+    began = float(machine.run("date", "+%s.%N"))
+    answer = machine.ask("galaf_config", "--yes")
+    return float(machine.run("stat", "--format=%.Y", "/var/lib/galaf/good")) - began, answer["seconds"], answer["peak"]
 
 
 def in_group(number, *argv):
@@ -117,7 +121,7 @@ def protected(package, groups):
     """
     machine = Machine()
     install(machine, package)
-    domain = "d.bench.example"
+    domain = "d.many.example"
     configure(machine, configuration(groups, domains=[domain], rule=[f"tcp dport {PORT}", f"udp dport {PORT}"]))
     found = machine.run(*in_group(groups, "/usr/bin/getent", "ahostsv4", domain))
     if ADDRESSES[0] not in found:
