@@ -61,8 +61,9 @@ def examine(check, known):
 
 
 def few(items):
-    """Some of the items as a phrase."""
-    items = [str(item) for item in items]
+    """Some of the items as a phrase; what a terminal would obey in a file's name is escaped."""
+    items = ["".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(item))
+             for item in items]
     return ", ".join(items[:SHOWN]) + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
 
 
@@ -464,11 +465,13 @@ def units(_known):
 
 def guard(_known):
     """Rules that another program flushes come back."""
-    wants = Path(UNITS[0], "sysinit.target.wants", "galaf-guard.service")
-    if wants.is_symlink():
+    enabled = Path(UNITS[0], "sysinit.target.wants", "galaf-guard.service").is_symlink()
+    booted = Path("/run/systemd/system").is_dir()       # else no unit runs at all, as in a container
+    if enabled and (not booted or run("systemctl", "is-active", "galaf-guard", ok=(0, 3)).strip() == "active"):
         return Result(OK, "galaf-guard loads the rules again where another program flushes them")
-    return Result(WARNING, "galaf-guard is not enabled: after nft flush ruleset, as restarting Debian's nftables does, "
-                           "nothing is enforced", "systemctl enable --now galaf-guard")
+    return Result(WARNING, f"galaf-guard {'does not run' if enabled else 'is not enabled'}: after nft flush ruleset, "
+                           "as restarting Debian's nftables does, nothing is enforced",
+                  "systemctl enable --now galaf-guard")
 
 
 def apt(_known):

@@ -85,8 +85,9 @@ def test_touching():
 
 
 def test_few():
-    """A long list ends in a number."""
+    """A long list ends in a number; a file's name can't clear the screen."""
     assert doctor.few(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+    assert doctor.few(["a\33[2J\nb", "é"]) == r"a\x1b[2J\nb, é"
 
 
 def test_steps_follow_links(tmp_path):
