@@ -18,6 +18,7 @@ from .run import CommandFailed, run
 OLDEST = Version("2.87")
 SHIPPED = Path("/usr/share/galaf/NetworkManager")
 GENERATED = paths.STATE / "dnsmasq.d"
+_NETWORK_MANAGER = Path("/usr/sbin/NetworkManager")
 LINKS = {
     "NetworkManager": {
         Path("/etc/NetworkManager/conf.d/00-use-dnsmasq.conf"): SHIPPED / "conf.d/00-use-dnsmasq.conf",
@@ -35,9 +36,9 @@ def service():
     The dnsmasq package comes first: with it installed, a second one of NetworkManager's
     could not have the port.
     """
-    if Path("/etc/init.d/dnsmasq").exists():
+    if Path("/lib/systemd/system/dnsmasq.service").exists():    # /etc/init.d/dnsmasq stays when the package is removed
         return "dnsmasq"
-    if Path("/usr/sbin/NetworkManager").exists():
+    if _NETWORK_MANAGER.exists():
         return "NetworkManager"
     return None
 
@@ -51,7 +52,22 @@ def obstacle():
     if link.startswith("/run/systemd/resolve/"):
         return ("systemd-resolved owns /etc/resolv.conf, so dnsmasq is not asked: apt remove systemd-resolved, "
                 "or make /etc/resolv.conf a file of its own")
+    if service() == "dnsmasq" and _NETWORK_MANAGER.exists() and any(map(os.path.lexists, LINKS["NetworkManager"])):
+        return ("NetworkManager runs a dnsmasq of its own for galaf, and the dnsmasq package's wants the same port: "
+                "apt remove dnsmasq, or galaf_dns disconnect and apt remove network-manager")
+    if service() == "dnsmasq" and not _asked():
+        return ("/etc/resolv.conf does not name 127.0.0.1, so the dnsmasq service is not asked: make it do so, or with "
+                "NetworkManager, which writes that file, apt remove dnsmasq: it runs a dnsmasq of its own")
     return _too_old(run("dnsmasq", "--version"))
+
+
+def _asked():
+    """Whether /etc/resolv.conf leads to this machine's own resolver, and nowhere else."""
+    try:
+        servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return True     # resolv.conf(5): without the file, the local machine is asked
+    return all(server.startswith("127.") or server == "::1" for server in servers)
 
 
 def _too_old(said):
