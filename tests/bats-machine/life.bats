@@ -138,8 +138,8 @@ enforced() {
         same "" "$(sent "$after" "$ROGUE" | head -n 5)" "what the rogue sent once the table was back"
         enforced
     done
-    echo "# seen: galaf_guard: $(on sh -c 'cat /sys/fs/cgroup/system.slice/galaf-guard.service/cgroup.procs |
-        while read p; do grep ^Rss: /proc/$p/smaps_rollup; done' | awk '{ sum += $2 } END { print sum }') KiB resident" >&3
+    echo "# seen: galaf_guard: $(on sh -c 'cat /proc/$(pidof galaf_guard)/smaps_rollup' |
+        awk '$1 == "Pss:" { print $2 }') KiB of memory (PSS)" >&3
 }
 
 @test "galaf_firewall stop by hand: what was stopped on purpose stays so" {

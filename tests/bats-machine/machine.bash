@@ -20,8 +20,8 @@ on() { "$BATS_TEST_DIRNAME/../machine" on "$@" </dev/null; }
 # alice COMMAND-LINE: runs it as alice, who logs in on the machine for that.
 alice() { on runuser --login alice --command "$1"; }
 
-# install FILE: has the machine's apt install a package, without a network.
-install() { on env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$1"; }
+# install FILE ...: has the machine's apt install packages, without a network.
+install() { on env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; }
 
 # reboot: by systemd, as a user does it; waits until the machine is up again.
 reboot() {
