@@ -9,7 +9,7 @@ BYPASS=/tmp/bypass
 # What needs no privilege, and what the kernel wants CAP_NET_RAW or CAP_NET_ADMIN for.
 ORDINARY="tcp4 tcp6 tcp-mapped tcp-fast-open mptcp4 mptcp6 udp4 udp6 udp-mapped udp-connected udp-cork \
     udp-fragments4 udp-fragments6 udplite broadcast multicast4 multicast6 name-server4 name-server6 dhcp-server \
-    bound-to-cable"
+    bound-to-cable join-multicast4"
 PRIVILEGED="ip-options raw4 raw6 raw-sctp raw-dccp raw-protocol own-header extension-headers socket-mark packet-socket"
 
 setup_file() {
@@ -70,12 +70,13 @@ row() {
     grep -qsxF "$line" "$BATS_FILE_TMPDIR/table" || echo "$line" >>"$BATS_FILE_TMPDIR/table"
 }
 
-# holds ATTEMPT OUTCOME COMMAND ...: runs it; its outcome is that one, and not a packet leaves.
+# holds ATTEMPT OUTCOME COMMAND ...: runs it; it says that, and not a packet leaves.  SAID=OUTCOME is an
+# outcome in other words.
 holds() {
     counted "${@:3}"
-    says "$2"
+    says "${2%%=*}"
     same 0 "$packets" "the number of packets of: $1"
-    row "$1" "$2"
+    row "$1" "${2#*=}"
 }
 
 # gets_out COMMAND ...: runs it; packets leave.
@@ -87,7 +88,8 @@ gets_out() {
 # cannot_be_stopped ATTEMPT COMMAND ...: packets leave, as SECURITY.md says they will.
 cannot_be_stopped() {
     gets_out "${@:2}"
-    row "$1" "passes: see below"
+    packets=some
+    row "$1" "**passes**, see below"
 }
 
 # in_background COMMAND ...: starts it as alice; its process id is in $pid.
@@ -124,9 +126,16 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 @test "with it an ordinary user's sockets get not one out" {
     for way in $ORDINARY; do
         case $way in
-        *tcp*) holds "$way" ECONNREFUSED as alice $BYPASS/send.py "$way" ;;
-        udp-cork) holds "$way" "done" as alice $BYPASS/send.py "$way" ;;
-        *) holds "$way" EPERM as alice $BYPASS/send.py "$way" ;;
+        tcp*) holds "TCP over IPv4 and IPv6, to an IPv4-mapped address, fast open" ECONNREFUSED as alice $BYPASS/send.py "$way" ;;
+        mptcp*) holds "MPTCP" ECONNREFUSED as alice $BYPASS/send.py "$way" ;;
+        udp-cork) holds "UDP gathered in the socket (UDP_CORK)" "done" as alice $BYPASS/send.py "$way" ;;
+        udplite) holds "UDP-Lite" EPERM as alice $BYPASS/send.py "$way" ;;
+        udp*) holds "UDP, also connected, also in fragments, IPv4, IPv6 and mapped" EPERM as alice $BYPASS/send.py "$way" ;;
+        join*) holds "joining an IPv4 multicast group (IGMP)" "done" as alice $BYPASS/send.py "$way" ;;
+        multicast?) holds "broadcast, multicast" EPERM as alice $BYPASS/send.py "$way" ;;
+        broadcast) holds "broadcast, multicast" EPERM as alice $BYPASS/send.py "$way" ;;
+        *server*) holds "UDP to the name server, to a DHCP server" EPERM as alice $BYPASS/send.py "$way" ;;
+        *) holds "UDP bound to the cable (SO_BINDTODEVICE)" EPERM as alice $BYPASS/send.py "$way" ;;
         esac
     done
     sysctl --quiet net.ipv4.ping_group_range="1 0"
@@ -136,20 +145,29 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "ping4, where everyone may have the socket" EPERM as alice $BYPASS/send.py ping4
     holds "ping6, where everyone may have the socket" "done" as alice $BYPASS/send.py ping6
     for thread in worker poller; do
-        holds "io_uring, $thread" ECONNREFUSED as alice $BYPASS/io_uring.py "$thread"
+        holds "TCP by io_uring, by a worker or a poller of the kernel" ECONNREFUSED as alice $BYPASS/io_uring.py "$thread"
     done
 }
 
 @test "raw sockets, headers and marks of one's own want a privilege; root's are held by the rules too" {
+    local what
     for way in $PRIVILEGED; do
-        holds "$way" EPERM as alice $BYPASS/send.py "$way"
+        case $way in
+        packet-socket) what="packet socket" ;;
+        socket-mark) what="SO_MARK" ;;
+        raw-*) what="raw socket: SCTP, DCCP, an unused protocol" ;;
+        raw?) what="raw socket: ICMP, ICMPv6" ;;
+        own-header) what="raw socket: a fragment with a header of one's own" ;;
+        *) what="IP options, IPv6 extension headers" ;;
+        esac
+        holds "$what" EPERM as alice $BYPASS/send.py "$way"
         case $way in
         packet-socket) ;;
-        own-header) holds "$way, as root in no group" "done" as root $BYPASS/send.py "$way" ;;
-        *) holds "$way, as root in no group" EPERM as root $BYPASS/send.py "$way" ;;
+        own-header) holds "$what, as root in no group" "done" as root $BYPASS/send.py "$way" ;;
+        *) holds "$what, as root in no group" EPERM as root $BYPASS/send.py "$way" ;;
         esac
     done
-    cannot_be_stopped "packet-socket, as root" as root $BYPASS/send.py packet-socket
+    cannot_be_stopped "packet socket, as root" as root $BYPASS/send.py packet-socket
 }
 
 @test "a packet for elsewhere doesn't go by way of loopback, not even on a router" {
@@ -168,14 +186,22 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     says_not "0x00000000"
 }
 
+@test "joining an IPv6 multicast group is told to the link" {
+    internet nft add table inet mld '{ chain in { type filter hook prerouting priority 0; icmpv6 type mld2-listener-report counter; }; }'
+    passes as alice $BYPASS/send.py join-multicast6
+    [ "$(internet nft list table inet mld | sed -n 's/.*packets \([0-9]*\).*/\1/p')" -gt 0 ]
+    packets=some
+    row "joining an IPv6 multicast group (MLD)" "**passes**, see below"
+}
+
 # Groups.
 
 @test "sg, newgrp, setpriv: no way into an application's group" {
     passes as alice sg friends -c 'id -gn'
     same friends "$output"
-    holds "sg" assword as alice sg web -c "$BYPASS/send.py tcp4" </dev/null
+    holds "sg" "assword=asks for a password" as alice sg web -c "$BYPASS/send.py tcp4" </dev/null
     says_not "done"
-    holds "newgrp" assword as alice newgrp web <<<"$BYPASS/send.py tcp4"
+    holds "newgrp" "assword=asks for a password" as alice newgrp web <<<"$BYPASS/send.py tcp4"
     says_not "done"
     holds "setpriv --regid" "Operation not permitted" as alice sh -c "setpriv --regid web --keep-groups $BYPASS/send.py tcp4; :"
     holds "setpriv --groups" "Operation not permitted" as alice sh -c "setpriv --groups web $BYPASS/send.py tcp4; :"
@@ -195,7 +221,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     rm /tmp/g
     as alice galaf shell mkdir -m 777 /tmp/bypass/folder
     as alice chmod 2777 /tmp/bypass/folder
-    holds "set-gid folder of an application: the group of a file in it" alice as alice bash -c 'touch /tmp/bypass/folder/f; stat -c %G /tmp/bypass/folder/f'
+    holds "set-gid folder of an application: the group of a file in it" "alice=the user's" as alice bash -c 'touch /tmp/bypass/folder/f; stat -c %G /tmp/bypass/folder/f'
 }
 
 # Namespaces.
@@ -206,9 +232,9 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "SO_MARK as root of a user namespace" EPERM as alice unshare --user --map-root-user $BYPASS/send.py socket-mark
     holds "raw socket as root of a user namespace" EPERM as alice unshare --user --map-root-user $BYPASS/send.py raw4
     holds "a network namespace of one's own" ENETUNREACH as alice unshare --user --map-root-user --net $BYPASS/send.py tcp4
-    holds "a cable out of it" "not permitted" as alice unshare --user --map-root-user --net \
+    holds "a cable out of that" "not permitted" as alice unshare --user --map-root-user --net \
         ip link add v0 type veth peer name v1 netns 1
-    holds "set-gid file on a tmpfs of one's own" EPERM as alice unshare --user --map-root-user --mount \
+    holds "set-gid file on a tmpfs of one's own" "EPERM" as alice unshare --user --map-root-user --mount \
         bash -c "mount -t tmpfs t /mnt && cp $BYPASS/namespace.py /mnt && chmod 2755 /mnt/namespace.py && \
             /mnt/namespace.py own $(gid_of shell) $BYPASS/send.py tcp4"
 }
@@ -246,6 +272,15 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     says "done"
 }
 
+@test "nor does the next owner of a TCP port" {
+    # What conntrack keeps for two minutes after an application has closed its end.
+    passes conntrack -I -p tcp -s 192.0.2.2 -d 198.18.0.10 --sport 40000 --dport 80 --state FIN_WAIT -t 100 \
+        -u SEEN_REPLY,ASSURED
+    holds "TCP from the port of an application's closed connection" "Failed to connect" as alice \
+        curl --silent --show-error --max-time 5 --local-port 40000 http://198.18.0.10/
+    conntrack -D -p tcp --sport 40000
+}
+
 @test "an application's memory, descriptors and environment are closed to the user's other programs" {
     in_background sleep 60
     passes as alice $BYPASS/reach_into.py "$pid"
@@ -254,7 +289,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     kill "$pid"
     in_background galaf shell sleep 60
     eventually 5 has_gid "$pid" shell
-    holds "ptrace, /proc/PID/mem and environ, pidfd_getfd" "ptrace EPERM" as alice $BYPASS/reach_into.py "$pid"
+    holds "ptrace, /proc/PID/mem and environ, pidfd_getfd, process_vm_readv" "ptrace EPERM=EPERM, EACCES" as alice $BYPASS/reach_into.py "$pid"
     says "mem EACCES" "environ EACCES" "maps EACCES" "process_vm_readv EPERM" "pidfd_getfd EPERM" \
         "descriptors EACCES" "namespace EACCES" "root EACCES"
 }
@@ -267,7 +302,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     kill "$pid"
     in_background galaf shell unshare --user sleep 60
     eventually 5 [ "$(readlink /proc/self/ns/user)" != "$(readlink "/proc/$pid/ns/user")" ]
-    holds "the same, where it has mapped no gid" EINVAL as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
+    holds "joining one that maps no gid" EINVAL as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
 }
 
 @test "what D-Bus starts for an application is started as the user" {
@@ -276,7 +311,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     printf '[D-BUS Service]\nName=org.example.Attempt\nExec=%s/activated\n' $BYPASS >$services/org.example.Attempt.service
     printf '#!/bin/sh\n{ id -gn; %s/send.py tcp4; } >%s/said\n' $BYPASS $BYPASS >$BYPASS/activated
     chmod 755 $BYPASS/activated
-    holds "D-Bus activation by an application" org.example.Attempt as alice dbus-run-session -- galaf shell dbus-send --session \
+    holds "D-Bus activation by an application" "org.example.Attempt=started, as the user: ECONNREFUSED" as alice dbus-run-session -- galaf shell dbus-send --session \
         --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.StartServiceByName \
         string:org.example.Attempt uint32:0
     eventually 5 test -s $BYPASS/said
@@ -304,7 +339,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 
 @test "no hopping" {
     holds "an application starts another one" "may not start it" as alice galaf shell galaf anywhere
-    holds "the same in a user namespace" "does not belong to root" as alice galaf shell unshare --user galaf anywhere
+    holds "an application starts another one in a user namespace" "does not belong to root" as alice galaf shell unshare --user galaf anywhere
     holds "a copy of the launcher" "has not the capability" as alice bash -c "cp /usr/bin/galaf $BYPASS/copy && $BYPASS/copy anywhere"
     gets_out as alice galaf anywhere
     says "198.18.0.10 80"
@@ -320,8 +355,8 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 none = (ctypes.c_char_p * 1)()
 ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
     as alice ln -sf /usr/bin/galaf $BYPASS/anywhere
-    holds "galaf by a symbolic link of another name" "wants the name of a group" as alice $BYPASS/anywhere
-    holds "a hard link to it" "not permitted" as alice ln /usr/bin/galaf /usr/bin/galaf2
+    holds "galaf by a symbolic link named anywhere" "wants the name of a group" as alice $BYPASS/anywhere
+    holds "a hard link to galaf" "not permitted" as alice ln /usr/bin/galaf /usr/bin/galaf2
 }
 
 # Names, and what others do.
@@ -330,8 +365,8 @@ ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
     local before
     before=$(wire_packets wire_dns)
     holds "DNS query with data in its name" "" as alice getent hosts "secret-$RANDOM.example"
-    holds "the same, by an application with domains" "" as alice galaf tunnel
-    holds "the same, over TCP" "" as alice bash -c 'echo x >/dev/tcp/192.0.2.1/53'
+    holds "DNS query for a name that is not among its domains, by an application" "" as alice galaf tunnel
+    holds "DNS query over TCP to the name server" "" as alice bash -c 'echo x >/dev/tcp/192.0.2.1/53'
     same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
 }
 
@@ -339,4 +374,11 @@ ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
     in_background galaf shell $BYPASS/proxy.py
     eventually 5 bash -c ': </dev/tcp/127.0.0.1/8118'
     cannot_be_stopped "a proxy on loopback that an application runs" as alice fetch http://127.0.0.1:8118/
+}
+
+@test "SECURITY.md has the table that these attempts make" {
+    local -a rows
+    mapfile -t rows <"$BATS_FILE_TMPDIR/table"
+    [ ${#rows[@]} -gt 50 ]
+    file_says "$BATS_TEST_DIRNAME/../../SECURITY.md" "${rows[@]}"
 }

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 HOST4, HOST6, MAPPED = "198.18.0.10", "2001:2:0:1::10", "::ffff:198.18.0.10"
 STREAM, DGRAM, RAW = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW
@@ -150,6 +151,23 @@ def bound_to_cable():
 def bound_to_loopback():
     """Loopback is open: a packet for elsewhere might go by it."""
     send(socket.AF_INET, SO_BINDTODEVICE=b"lo")
+
+
+def join_multicast4():
+    """The kernel reports it to the link (IGMP), some time within a second."""
+    sock = open_socket(socket.AF_INET)
+    group = socket.inet_aton("239.1.2.3") + socket.inet_aton("192.0.2.2")
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+    time.sleep(0.2)
+
+
+def join_multicast6():
+    """The kernel reports it to the link (MLD); the group's address can carry data."""
+    group = socket.inet_pton(socket.AF_INET6, "ff02::6461:7461")
+    sock = open_socket(socket.AF_INET6)
+    cable = struct.pack("@I", socket.if_nametoindex("eth0"))
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + cable)
+    time.sleep(1.2)
 
 
 def ping4():
