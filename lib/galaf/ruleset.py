@@ -16,7 +16,7 @@ from . import rules
 STATISTICS = {"count_pre_out": "pre-filter-out", "count_post_out": "post-filter-out",
               "count_post_in": "post-filter-in"}
 MAPS = {"apps": "gid : verdict", "users": "uid : verdict",
-        "user_marks": "uid : mark", "app_marks": "gid : verdict"}
+        "app_marks": "gid : mark", "user_marks": "uid : verdict"}
 ELEMENTS = 65536            # most elements of a set that packets fill
 REFUSED_TIMEOUT = "604800s"     # 7 days
 RECORD_TIMEOUT = "2592000s"    # 30 days
@@ -35,13 +35,13 @@ def render(conf, ids, skeleton, ebpf=True):
     lines += _defines(entries, conf, ids)
     lines += _table(conf, [
         *_counter_sets(), *_domain_sets(entries), *_record_sets(entries), *_maps(),
-        *_chains(entries)])
+        *_chains(entries, ids)])
     lines += [(f"flush table inet {conf.table}", None)]
     lines += [(f"flush map inet {conf.table} {name}", None) for name in MAPS]
     for text in skeleton:
         lines += [(line, None) for line in _named(text, conf.table).splitlines()]
     lines += _table(conf, [
-        *_marking(entries, ids, ebpf), *_loopback(conf), *_services(conf, ids),
+        *_marking(ids, ebpf), *_loopback(conf), *_services(conf, ids),
         *_counting(entries), *_refusing(conf), *_grants(entries)])
     lines += _elements(conf, entries, ids)
     return lines
@@ -124,21 +124,20 @@ def _maps():
         yield f"map {name} {{ type {kind}; }}", None
 
 
-def _chains(entries):
+def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "loopback_out", "inbound", "forwarded", *STATISTICS,
              "denied_out", "denied_in", "refused_out", "refused_in", "refused_forward", "note_out", "note_in"]
     yield from _plain(*(f"chain {name} {{ }}" for name in names))
+    yield from _plain(*(f"chain mark_user_{mark} {{ }}" for mark in _user_marks(ids)))
     for entry in entries:
         yield f"chain {chain_of(entry)} {{ }}", None
         if entry.record:
             yield f"chain record_{entry.name}_out {{ }}", None
             yield f"chain record_{entry.name}_in {{ }}", None
-        if entry.place[0] == "groups":
-            yield f"chain mark_{entry.name} {{ }}", None
 
 
-def _marking(entries, ids, ebpf):
+def _marking(ids, ebpf):
     """How a connection gets its conntrack mark: from the socket's, or by nft alone.
 
     The packets of some sockets that eBPF marked carry no mark: those of MPTCP, whose
@@ -146,10 +145,14 @@ def _marking(entries, ids, ebpf):
     """
     by_socket = ["meta mark != 0 ct mark set meta mark return"] if ebpf else []
     yield from _chain("mark_connection", _plain(
-        *by_socket, "ct mark set meta skuid map @user_marks", "meta skgid vmap @app_marks"))
-    for entry in entries:
-        if entry.place[0] == "groups":
-            yield from _chain(f"mark_{entry.name}", _plain(f"ct mark set ct mark | {ids.mark(entry)}"))
+        *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks"))
+    for mark in _user_marks(ids):
+        yield from _chain(f"mark_user_{mark}", _plain(f"ct mark set ct mark | {mark}"))
+
+
+def _user_marks(ids):
+    """The marks of this machine's users, of which there are fewer than groups may be: each needs a chain."""
+    return sorted({marks.encode(0, uid) for uid in ids.every_uid})
 
 
 def strict_dns(conf):
@@ -253,6 +256,6 @@ def _elements(conf, entries, ids):
             key = base + ids.of(entry)
             yield element("apps" if is_group else "users", key, f"jump {chain_of(entry)}", entry.path)
             if is_group:
-                yield element("app_marks", key, f"jump mark_{entry.name}", entry.path)
-    for uid in sorted(set(ids.every_uid)):
-        yield element("user_marks", uid, marks.encode(0, uid))
+                yield element("app_marks", key, ids.mark(entry), entry.path)
+    for uid in ids.every_uid:
+        yield element("user_marks", uid, f"jump mark_user_{marks.encode(0, uid)}")
