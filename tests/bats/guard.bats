@@ -94,7 +94,7 @@ JSON
         galaf_firewall stop >/dev/null
         wait $!
         sleep 0.1
-        ! loaded
+        run ! loaded
         galaf_firewall start
         loaded
     done
