@@ -30,6 +30,7 @@ class Machine:
         self.internet("taskset", "-c", SERVER, BUILD / "serve", PORT, ADDRESSES[0])
         self.internet("dnsmasq", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
                       "--bind-interfaces", "--listen-address=192.0.2.1", "--pid-file=/run/internet-dnsmasq.pid",
+                      "--local-ttl=3600",
                       f"--address=/bench.example/{ADDRESSES[0]}", "--synth-domain=new.example,198.18.0.0/16",
                       *(f"--address=/many.example/{address}" for address in ADDRESSES))
 
@@ -101,7 +102,11 @@ def install(machine, package):
 
 
 def configure(machine, text):
-    """Puts a galaf_conf.json into force.  Returns (seconds until the rules were in force and kept, to the end, peak)."""
+    """Puts a galaf_conf.json into force.
+
+    Returns the seconds until its rules were loaded and kept, those to galaf_config's end,
+    and the peak memory in bytes.
+    """
     machine.write("/etc/galaf/galaf_conf.json", text)
     began = float(machine.run("date", "+%s.%N"))
     answer = machine.ask("galaf_config", "--yes")
