@@ -7,6 +7,7 @@ the statement, or leave the block it stands in.
 import re
 
 _STRING = re.compile(r'"[^"]*"')
+_STATUS = re.compile(r"\bct status (!= )?(\{[^}]*\}|\S+)")  # "dnat" is a state there, not a statement
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _FORBIDDEN_CHARACTERS = {";": "a semicolon", "#": "a comment sign", "\\": "a backslash"}
 _VERDICTS = frozenset("accept drop reject queue continue return jump goto vmap".split())
@@ -28,7 +29,7 @@ def fault(text):
             return f"has {name} in it: write one nft match"
     if not _balanced(bare):
         return "has an unbalanced brace"
-    for word in _words(bare):
+    for word in _words(_STATUS.sub("ct status", bare)):
         if word in _VERDICTS:
             return f'has the verdict "{word}" in it: write the match alone, what matches is accepted'
         if word in ("iif", "oif"):

@@ -75,7 +75,8 @@ def test_all_faults_at_once_with_their_lines():
     "tcp dport 443 accept", "tcp dport 443 drop", "jump group_x", "ct state vmap { new : accept }", "tcp dport 1; drop",
     "tcp dport 1\ndrop", "tcp dport { 1", "tcp dport 1 }", "} {", "( ]", 'comment "a', "tcp dport 1 # x", "a \\",
     "meta mark set 1", "include \"/etc/passwd\"", "oif eth0", "iif eth0", "tcp dport é", "queue", "masquerade",
-    "counter", "update @x { ip daddr }", "reject with tcp reset", "return"])
+    "counter", "update @x { ip daddr }", "reject with tcp reset", "return",
+    "ct status dnat accept", "ct status dnat; dnat"])
 def test_no_match_expression(text):
     """A verdict, a statement or a way out of the block is refused before nft sees it."""
     assert rules.fault(text)
@@ -84,6 +85,7 @@ def test_no_match_expression(text):
 @pytest.mark.parametrize("text", [
     "", "tcp dport 443", "tcp dport { 465, 993 }", "ip daddr @accept_list tcp dport 1", 'iifname "accept"',
     'oifname "eth0" udp dport 1-5', "ct mark $drop", "limit rate 5/second", "meta l4proto { tcp, udp } th dport 53",
+    "ct status dnat", "ct status { snat, dnat } tcp dport 1", "ct status != dnat",
     "ip daddr { 192.0.2.0/24, 198.51.100.7 }", "icmp type echo-request", "(tcp dport 1)"])
 def test_match_expression(text):
     """What is one match is taken; words that only name something are no verdicts."""
