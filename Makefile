@@ -68,6 +68,7 @@ lint: deb
 	tests/lint
 
 bench: deb
+	tests/setup services
 	bench/run
 
 clean:

@@ -6,7 +6,8 @@ import json
 from .errors import GalafError
 from .run import CommandFailed, run
 
-LOCK_WAIT = "15"    # seconds for the account files' lock, as lckpwdf(3) waits
+LOCK_WAIT = 15      # seconds for the account files' lock, as lckpwdf(3) waits
+AT_ONCE = 200       # groups that are surely made within another second
 
 
 def create(gids):
@@ -16,7 +17,7 @@ def create(gids):
     """
     lines = "".join(f"g {name} {gid}\n" for name, gid in gids.items())
     try:
-        run("timeout", LOCK_WAIT, "systemd-sysusers", "-", stdin=lines)
+        run("timeout", str(LOCK_WAIT + len(gids) // AT_ONCE), "systemd-sysusers", "-", stdin=lines)
     except CommandFailed as error:
         why = "another program holds the lock of /etc/group" if error.status == 124 else error.stderr.strip()
         raise GalafError(f"the groups can't be made: {why}; the rules were not changed") from None

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A configuration with what this machine adds to it, and the texts rendered from both."""
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -57,9 +58,11 @@ class Plan:
         return allotted
 
     def check(self, folder):
-        """Has nft and dnsmasq check the texts written in a folder."""
-        firewall.check(folder / "ruleset.nft", self.lines, self.file)
-        resolver.check(folder / "dnsmasq.conf")
+        """Has nft and dnsmasq check the texts written in a folder, side by side."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            names = pool.submit(resolver.check, folder / "dnsmasq.conf")
+            firewall.check(folder / "ruleset.nft", self.lines, self.file)
+            names.result()
 
     def remarks(self):
         """What is not wrong and yet should be known, a sentence each."""

@@ -111,6 +111,32 @@ answers() { # answers WANTED GROUP NAME [TYPE]
     passes in_group web curl -sS --max-time 5 http://198.18.0.10/
 }
 
+# ask_from PORT GROUP NAME: as ask, from a source port.
+ask_from() {
+    in_group "$2" /usr/bin/python3 -c '
+import socket, struct, sys
+labels = b"".join(bytes([len(label)]) + label.encode() for label in sys.argv[2].split("."))
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.bind(("127.0.0.1", int(sys.argv[1])))
+asking.settimeout(3)
+asking.connect(("127.0.0.1", 53))
+asking.send(struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1))
+print({0: "NOERROR", 5: "REFUSED"}[asking.recv(4096)[3] & 15])
+' "$1" "$3"
+}
+
+@test "a port that another application has just asked from passes nobody for it" {
+    for option in "" --no-ebpf; do
+        # shellcheck disable=SC2086
+        passes galaf_config $option
+        same NOERROR "$(ask_from 4242 web web.example)"
+        same REFUSED "$(ask_from 4242 nothing web.example)"
+        same REFUSED "$(ask_from 4242 web other.example)"
+        same NOERROR "$(ask_from 4242 anywhere other.example)"
+        same REFUSED "$(ask_from 4242 nothing other.example)"
+    done
+}
+
 @test "without eBPF strict DNS works on nft's marks" {
     passes galaf_config --no-ebpf
     answers NOERROR web web.example
