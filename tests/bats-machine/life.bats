@@ -60,10 +60,30 @@ enforced() {
     enforced
 }
 
+# received: the bytes that alice's programs in the group web received, by the kernel's counters.
+received() {
+    on galaf_stats --json --set post-filter-in | python3 -c '
+import json, sys
+def walk(value):
+    if isinstance(value, dict):
+        if value.get("group") == "web" and value.get("user") == "alice":
+            yield value["bytes"]
+        for each in value.values():
+            yield from walk(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from walk(each)
+print(sum(walk(json.load(sys.stdin))))'
+}
+
 @test "reboot: the rules are there before the network, and until the power is off" {
     : >/run/machine/tree/opt/tries
+    passes alice 'galaf web -o /dev/null http://web.example/bytes/300000'
+    before=$(received)
+    [ "$before" -gt 300000 ]
     since=$(now)
     reboot
+    [ "$(received)" -ge "$before" ] || complain "received by alice/web: $before before the reboot, $(received) after it"
     sleep 1
     echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire;" \
         "$(sent "$since" "not ($LINK or ($QUERIES))" | count) unlisted of $(sent "$since" '' | count) sent," \
