@@ -217,6 +217,22 @@ JSON
     [ $((SECONDS - start)) -le 15 ]     # 10 for the names, the rest for the apply itself
 }
 
+@test "a dnsmasq that is too old, or built without what is needed: refused before anything changes" {
+    before=$(nft -s -t list ruleset; readlink /var/lib/galaf/good)
+    mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away     # Debian has no such version, so its words are made up
+    for words in "2.86 options: conntrack nftset|is too old: 2.87" "2.90 options: conntrack no-nftset|without nftset"; do
+        printf '#!/bin/sh\necho "Dnsmasq version %s"\necho "compile time %s"\n' \
+            "${words%% *}" "$(cut -d' ' -f2- <<<"${words%|*}")" >/usr/sbin/dnsmasq
+        chmod +x /usr/sbin/dnsmasq
+        run galaf_config --yes
+        [ "$status" = 1 ] || break
+        says "${words#*|}" "nothing was changed"
+    done
+    mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq
+    same 1 "$status"
+    same "$before" "$(nft -s -t list ruleset; readlink /var/lib/galaf/good)"
+}
+
 @test "dnsmasq starts anew only when its options changed" {
     before=$(pidof dnsmasq)
     passes galaf_config
