@@ -140,10 +140,13 @@ static const char *split(struct entry *entry, char *line)
     return NULL;
 }
 
-/* Takes a gid of the range: five characters, all of which must be digits to make such a number. */
+/* Takes a gid of the range: five characters, all of which must be digits to make such a number.
+   strtoul(3) would tie a package that is built on Debian 13 to that release's C library. */
 static bool parse_gid(struct entry *entry, const char *token)
 {
-    entry->gid = strtoul(token, NULL, 10);
+    entry->gid = 0;
+    for (const char *c = token; *c >= '0' && *c <= '9'; c++)
+        entry->gid = 10 * entry->gid + (*c - '0');
     return strlen(token) == 5 && is_application(entry->gid);
 }
 
