@@ -129,7 +129,7 @@ static _Noreturn void launch(const char *name, char *const arguments[])
     if (caller.uid != 0)
         drop_capabilities(name);
     if (entry.no_new_privs)
-        forbid_set_gid(name);
+        set_filter(name, entry.user_namespaces);
     char **command = command_line(&entry, arguments), **variables = environment(&entry, environ);
     if (!command || !variables)
         refuse(OWN_FAILURE, "%s: %s", name, strerror(errno));

@@ -25,6 +25,7 @@ struct entry {
     const char *users;      /* the ids after users= and from=; NULL: no such option */
     const char *from;
     bool no_new_privs;
+    bool user_namespaces;   /* whether it may make them, which is so too without no_new_privs */
     char **options;         /* from here to the token "execv" */
     char **execv;           /* the command */
 };
@@ -62,6 +63,6 @@ char **environment(const struct entry *entry, char *const from[]);
 /* privilege.c: these succeed or refuse. */
 void enter_group(struct caller *caller, const char *name, gid_t gid);
 void drop_capabilities(const char *name);
-void forbid_set_gid(const char *name);
+void set_filter(const char *name, bool user_namespaces);
 
 #endif

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "set_gid_filter.h"     /* made by set_gid_filter.c */
+#include "filter.h"     /* made by filter.c */
 
 /* Says why the kernel didn't change the groups, and how to mend it. */
 static _Noreturn void cannot_enter(const char *name, gid_t gid)
@@ -75,10 +75,15 @@ void drop_capabilities(const char *name)
 }
 
 /* Keeps the application and its children from making set-uid and set-gid files, which would
- * hand the group to whoever runs them. */
-void forbid_set_gid(const char *name)
+ * hand the group to whoever runs them, and unless it may, from making user namespaces, which
+ * the user's other programs could join. */
+void set_filter(const char *name, bool user_namespaces)
 {
-    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+    struct sock_fprog program = { sizeof without_user_namespaces / sizeof *without_user_namespaces,
+                                  without_user_namespaces };
+    if (user_namespaces)
+        program = (struct sock_fprog){ sizeof with_user_namespaces / sizeof *with_user_namespaces,
+                                       with_user_namespaces };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-        refuse(OWN_FAILURE, "%s: cannot set the filter against set-gid files: %s", name, strerror(errno));
+        refuse(OWN_FAILURE, "%s: cannot set the filter of system calls: %s", name, strerror(errno));
 }

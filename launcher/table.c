@@ -158,6 +158,8 @@ static bool parse_option(struct entry *entry, const char *token)
         entry->from = token + 5;
     else if (strcmp(token, "no_new_privs=no") == 0)
         entry->no_new_privs = false;
+    else if (strcmp(token, "user_namespaces=yes") == 0)
+        entry->user_namespaces = true;
     else if (strncmp(token, "set=", 4) == 0)
         return strchr(token + 4, '=') > token + 4;
     else

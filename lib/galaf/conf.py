@@ -49,6 +49,7 @@ class Entry:
     env_set: dict = field(default_factory=dict)
     no_new_privs: bool = True
     no_new_privs_said: bool = False
+    user_namespaces: bool = False
     trusted: bool = False
     timeout: int = DAY
     record: bool = False
@@ -213,7 +214,7 @@ def _parse_entry(place, values, defaults, data, faults):
         hop_from=tuple(merged.get("from", ())),
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
         no_new_privs=merged.get("no_new_privs", True), no_new_privs_said="no_new_privs" in merged,
-        trusted=merged.get("trusted", False),
+        user_namespaces=merged.get("user_namespaces", False), trusted=merged.get("trusted", False),
         timeout=seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
         mode=merged.get("mode", "enforce"),

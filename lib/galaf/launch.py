@@ -22,4 +22,6 @@ def _line(entry, ids):
     tokens += [f"set={name}={value}" for name, value in entry.env_set.items()]
     if not entry.no_new_privs:
         tokens.append("no_new_privs=no")
+    if entry.user_namespaces:
+        tokens.append("user_namespaces=yes")
     return "\t".join(token.translate(_ESCAPES) for token in [*tokens, "execv", *entry.execv])

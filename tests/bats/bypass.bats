@@ -29,7 +29,8 @@ setup_file() {
             "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://198.18.0.10/" ] },
         "tunnel": { "domains": [ "web.example" ], "rule": "udp dport 53",
             "execv": [ "/usr/bin/getent", "hosts", "secret.other.example" ] },
-        "shell": { "rule": [ "tcp dport 80", "udp dport 5000" ], "execv": [ "/usr/bin/env", "…" ] }
+        "shell": { "rule": [ "tcp dport 80", "udp dport 5000" ], "execv": [ "/usr/bin/env", "…" ] },
+        "browser": { "rule": "tcp dport 80", "execv": [ "/usr/bin/env", "…" ], "user_namespaces": true }
     }
 }
 JSON
@@ -294,13 +295,18 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         "descriptors EACCES" "namespace EACCES" "root EACCES"
 }
 
-@test "an application that makes a user namespace opens its group to the user's other programs" {
-    in_background galaf shell unshare --user --map-current-user sleep 60
-    eventually 5 grep -q "$(gid_of shell)" "/proc/$pid/gid_map"
+@test "an application makes no user namespace, by which the user's other programs would come to its group" {
+    holds "an application makes a user namespace" "Operation not permitted" as alice galaf shell unshare --user \
+        --map-current-user sleep 60
+}
+
+@test "an application that may make one opens its group to the user's other programs" {
+    in_background galaf browser unshare --user --map-current-user sleep 60
+    eventually 5 grep -q "$(gid_of browser)" "/proc/$pid/gid_map"
     cannot_be_stopped "joining the user namespace of an application" as alice $BYPASS/namespace.py join "$pid" \
         $BYPASS/send.py tcp4
     kill "$pid"
-    in_background galaf shell unshare --user sleep 60
+    in_background galaf browser unshare --user sleep 60
     eventually 5 [ "$(readlink /proc/self/ns/user)" != "$(readlink "/proc/$pid/ns/user")" ]
     holds "joining one that maps no gid" EINVAL as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
 }
@@ -339,7 +345,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 
 @test "no hopping" {
     holds "an application starts another one" "may not start it" as alice galaf shell galaf anywhere
-    holds "an application starts another one in a user namespace" "does not belong to root" as alice galaf shell unshare --user galaf anywhere
+    holds "an application starts another one in a user namespace" "does not belong to root" as alice galaf browser unshare --user galaf anywhere
     holds "a copy of the launcher" "has not the capability" as alice bash -c "cp /usr/bin/galaf $BYPASS/copy && $BYPASS/copy anywhere"
     gets_out as alice galaf anywhere
     says "198.18.0.10 80"

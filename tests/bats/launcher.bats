@@ -259,7 +259,8 @@ refused() {
         'browser | 030004 | execv | /bin/true' 'browser | 3000x | execv | /bin/true' 'browser | 0 | execv | /bin/true' \
         'browser | 4294997300 | execv | /bin/true' 'browser | 30004 | execv' 'browser | 30004 | execv | ' \
         'browser | 30004 | execv | true' 'browser | 30004 | /bin/true' 'browser | 30004 | future=1 | execv | /bin/true' \
-        'browser | 30004 | no_new_privs=maybe | execv | /bin/true' 'browser | 30004 | set==x | execv | /bin/true' \
+        'browser | 30004 | no_new_privs=maybe | execv | /bin/true' \
+        'browser | 30004 | user_namespaces=no | execv | /bin/true' 'browser | 30004 | set==x | execv | /bin/true' \
         'browser | 30004 | set=X | execv | /bin/true' 'browser | 30004 | execv | /bin/true\' \
         'browser | 30004 | execv | /bin/true\x'; do
         table "$line"
@@ -369,7 +370,7 @@ os.execv('/usr/bin/galaf', ['galaf', 'show'])"
 
 # attempts GROUP: runs tests/launcher/set_gid.py in an application group.
 attempts() {
-    install -m 755 "$BATS_TEST_DIRNAME/../launcher/set_gid.py" /tmp/l/
+    install -m 755 -t /tmp/l "$BATS_TEST_DIRNAME"/../launcher/*.py
     mkdir -m 777 /tmp/l/made
     passes as alice galaf "$1" /usr/bin/python3 /tmp/l/set_gid.py /tmp/l/made
 }
@@ -419,6 +420,48 @@ attempts() {
     same browser "$output"
     passes as alice galaf old /tmp/l/id -gn
     same mail-program "$output"
+}
+
+# No user namespace is made, unless it may be.
+
+# namespaces GROUP: runs tests/launcher/user_namespace.py in an application group, as alice.
+namespaces() {
+    install -m 755 -t /tmp/l "$BATS_TEST_DIRNAME"/../launcher/*.py
+    table 'browser | 30004 | execv | /usr/bin/env | …' 'sandboxing | 30005 | user_namespaces=yes | execv | /usr/bin/env | …' \
+        'old | 30006 | no_new_privs=no | execv | /usr/bin/env | …'
+    passes as alice galaf "$1" /usr/bin/python3 /tmp/l/user_namespace.py
+}
+
+@test "an application makes and joins no user namespace by any system call, by either ABI; it still makes processes" {
+    namespaces browser
+    for abi in x86_64 i386; do
+        for call in clone unshare setns setns-any setns-above; do
+            says "$abi $call EPERM"
+        done
+        says "$abi clone3 ENOSYS" "$abi fork done"
+    done
+    passes as alice galaf browser /usr/bin/python3 -c 'import threading; threading.Thread(target=print, args=["thread"]).start()'
+    same thread "$output"
+    fails 1 as alice galaf browser unshare --user true
+    says "Operation not permitted"
+}
+
+@test "user_namespaces=yes, or no_new_privs=no: it makes them, as a browser's sandbox does" {
+    for group in sandboxing old; do
+        namespaces $group
+        for abi in x86_64 i386; do
+            for call in clone clone3 fork unshare; do
+                says "$abi $call done"
+            done
+            says "$abi setns EINVAL" "$abi setns-any EINVAL" "$abi setns-above EINVAL"
+        done
+        passes as alice galaf $group unshare --user --map-root-user --net --pid --fork id -u
+        same 0 "$output"
+    done
+    passes as alice galaf sandboxing cat /proc/self/status
+    says $'NoNewPrivs:\t1' $'Seccomp_filters:\t1'
+    attempts sandboxing
+    says "x86_64 chmod 2755 EPERM" "i386 openat-tmpfile 2755 EPERM" "x86_64 io_uring_setup - ENOSYS"
 }
 
 # --list, --test and the rest.

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Run at build time: prints, as C, the seccomp filter that refuses to make a file set-uid or
- * set-gid, for this architecture and the 32-bit one beside it.  What systemd.exec(5) calls
- * RestrictSUIDSGID=.  Through any other ABI no system call exists (ENOSYS). */
+/* Run at build time: prints, as C, the two seccomp filters that an application is put behind,
+ * for this architecture and the 32-bit one beside it.  Both refuse to make a file set-uid or
+ * set-gid, what systemd.exec(5) calls RestrictSUIDSGID=; one of them also to make or join a user
+ * namespace, what it calls RestrictNamespaces=.  Through any other ABI no system call exists
+ * (ENOSYS). */
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,10 +30,16 @@ static const struct { const char *name; unsigned mode; } with_mode[] = {
 };
 static const struct { const char *name; unsigned flags; } with_flags[] = { { "open", 1 }, { "openat", 2 } };
 
-/* A filter can't see what these point to; programs fall back to others. */
+/* A filter can't see what these point to; programs fall back to others, as from clone3 below. */
 static const char *const hidden[] = { "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register" };
 
 static const unsigned bits[] = { S_ISUID, S_ISGID };
+
+#ifdef __s390x__
+#define CLONE_FLAGS 1   /* which argument of clone they are */
+#else
+#define CLONE_FLAGS 0
+#endif
 
 #define EACH(i, array) for (size_t i = 0; i < sizeof array / sizeof *array; i++)
 
@@ -65,6 +74,16 @@ static void add_rules(scmp_filter_ctx filter)
         add(filter, ENOSYS, hidden[i], 0, NULL);
 }
 
+/* setns takes a namespace of any kind where it is asked for kind 0, of which it looks at 32 bits. */
+static void add_namespace_rules(scmp_filter_ctx filter)
+{
+    add(filter, EPERM, "clone", 1, (struct scmp_arg_cmp[]){ has(CLONE_FLAGS, CLONE_NEWUSER) });
+    add(filter, EPERM, "unshare", 1, (struct scmp_arg_cmp[]){ has(0, CLONE_NEWUSER) });
+    add(filter, EPERM, "setns", 1, (struct scmp_arg_cmp[]){ has(1, CLONE_NEWUSER) });
+    add(filter, EPERM, "setns", 1, (struct scmp_arg_cmp[]){ SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xffffffff, 0) });
+    add(filter, ENOSYS, "clone3", 0, NULL);
+}
+
 static scmp_filter_ctx make(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -83,7 +102,8 @@ static void print(const struct sock_filter *instruction)
     printf("    { %#x, %u, %u, %#x },\n", instruction->code, instruction->jt, instruction->jf, instruction->k);
 }
 
-int main(void)
+/* Prints a filter as an array of that name. */
+static void print_filter(const char *name, scmp_filter_ctx filter)
 {
     const struct sock_filter first[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),      /* the number of the system call */
@@ -92,14 +112,22 @@ int main(void)
     };
     struct sock_filter instruction;
     int fd = memfd_create("filter", 0);
-    if (fd < 0 || seccomp_export_bpf(make(), fd) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+    if (fd < 0 || seccomp_export_bpf(filter, fd) != 0 || lseek(fd, 0, SEEK_SET) != 0)
         err(1, "libseccomp cannot write the filter");
-    puts("/* SPDX-License-Identifier: GPL-3.0-or-later */\n/* Made by set_gid_filter.c. */\n"
-         "static struct sock_filter filter[] = {");
+    printf("static struct sock_filter %s[] = {\n", name);
     EACH(i, first)
         print(&first[i]);
     while (read(fd, &instruction, sizeof instruction) == sizeof instruction)
         print(&instruction);
     puts("};");
+}
+
+int main(void)
+{
+    scmp_filter_ctx without_namespaces = make();
+    add_namespace_rules(without_namespaces);
+    puts("/* SPDX-License-Identifier: GPL-3.0-or-later */\n/* Made by filter.c. */");
+    print_filter("with_user_namespaces", make());
+    print_filter("without_user_namespaces", without_namespaces);
     return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }
