@@ -23,6 +23,12 @@ alice() { on runuser --login alice --command "$1"; }
 # install FILE ...: has the machine's apt install packages, without a network.
 install() { on env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; }
 
+# later PACKAGE ...: installs packages that tests/machine-tree has put aside, with what they need.
+later() {
+    # shellcheck disable=SC2046     # no blank in these names
+    passes install $(on find "${@/#//var/local/debs/}" -name '*.deb')
+}
+
 # reboot: by systemd, as a user does it; waits until the machine is up again.
 reboot() {
     local boot

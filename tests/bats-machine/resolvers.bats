@@ -24,14 +24,8 @@ enforced() {
     same REFUSED "$output"
 }
 
-# later PATTERN: installs packages that tests/machine-tree has put aside.
-later() {
-    # shellcheck disable=SC2046     # no blank in these names
-    passes install $(on find /var/local/debs -name '*.deb' "$@")
-}
-
 @test "systemd-resolved: refused with a clear word, before anything changes" {
-    later -name 'systemd-resolved*'
+    later systemd-resolved
     reboot
     passes install "./$DEB"
     says "systemd-resolved owns /etc/resolv.conf"
@@ -44,7 +38,7 @@ later() {
 }
 
 @test "NetworkManager beside the dnsmasq package: refused with a clear word, before anything changes" {
-    later ! -name 'systemd-*'
+    later dnsmasq
     fails 1 on galaf_config --yes
     says "/etc/resolv.conf does not name 127.0.0.1" "nothing was changed"
     untouched
@@ -54,7 +48,7 @@ later() {
     passes on systemctl stop dnsmasq
     passes on apt-get remove -q -y dnsmasq
     passes on galaf_dns connect
-    later ! -name 'systemd-*'
+    later dnsmasq
     fails 1 on galaf_config --yes
     says "wants the same port" "nothing was changed"
     untouched
