@@ -163,13 +163,13 @@ def marks(known):
     if not known.meta.get("ebpf", True):
         return Result(OK, "connections are marked by nft alone, as chosen by --no-ebpf")
     said = json.loads(run("galaf_mark", "status", "--json", ok=(0, 3)))
-    lacking = [name for name, number in said["programs"].items() if not number]
+    lacking = [name for name, number in said["programs"].items() if not number and name != "galaf_capable"]
     if not said["marked"]:
         return Result(BROKEN, "sockets are not marked: accounting is partial, strict DNS is closed to all",
                       "galaf_mark start")
     if lacking:
         return Result(WARNING, f"not attached at {said['cgroup2']}: {few(lacking)}", "galaf_mark start")
-    return Result(OK, f"all {len(said['programs'])} eBPF programs are attached at {said['cgroup2']}")
+    return Result(OK, f"the eBPF programs are attached at {said['cgroup2']}, and sockets are marked")
 
 
 def cgroup1(_known):
@@ -283,6 +283,21 @@ def namespaces(known):
         return Result(BROKEN, f"a user namespace has, or /etc/subgid gives, gids from {low} to {high}: {few(found)}",
                       "give other numbers: usermod --del-subgids FIRST-LAST --add-subgids FIRST-LAST NAME")
     return Result(OK, f"no one may map a gid from {low} to {high} into a user namespace")
+
+
+def guarded(known):
+    """No other program of a user's enters the user namespace that an application makes."""
+    found = [entry.path for entry in known.conf.groups.values() if entry.execv
+             and (entry.user_namespaces or not entry.no_new_privs)]
+    if not found:
+        return Result(OK, "no entry may make user namespaces")
+    outcome = probe.enter_namespace()
+    if outcome == "entered":
+        return Result(WARNING, f"any program of the user's can enter the user namespaces that {few(found)} may make, "
+                               "and take the group", "galaf_mark start, which says why if the kernel can't guard them"
+                      if known.meta.get("ebpf", True) else "galaf_config without --no-ebpf")
+    return Result(OK, "no user namespaces are made on this machine" if outcome == "none"
+                  else "a program was refused to enter the user namespace of an application")
 
 
 def packages(_known):
@@ -483,5 +498,5 @@ def apt(_known):
 
 
 CHECKS = (rules, file, probe_out, guard, units, marks, cgroup1, routing, launcher, members, set_group,
-          setgid_capability, written_commands, namespaces, packages, names, strict_dns, other_resolvers, other_tables,
-          others, ping, apt)
+          setgid_capability, written_commands, namespaces, guarded, packages, names, strict_dns, other_resolvers,
+          other_tables, others, ping, apt)

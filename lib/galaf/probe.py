@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real tries to reach the network, by a program outside of every group: nobody's, in the group nogroup."""
+"""Real tries to reach what is closed, by a program outside of every group: nobody's, in the group nogroup."""
 from collections import namedtuple
 
 from . import counters, mark
@@ -42,6 +42,21 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
     except OSError:
         print("silent")
 """
+# A process of an application group's makes a user namespace; another one of the same user enters it.
+ENTER = """
+setpriv --reuid="$1" --regid="$2" --clear-groups unshare --user sh -c 'echo $$; exec sleep 60' 2>&1 | {
+    read -r process
+    case $process in
+    '' | *[!0-9]*) echo "none" ;;
+    *)
+        setpriv --reuid="$1" --regid="$1" --clear-groups nsenter --user --preserve-credentials --target "$process" \\
+            true 2>/dev/null && echo "entered" || echo "refused"
+        kill "$process"
+        ;;
+    esac
+}
+"""
+LAST_GROUP = 59999  # the last gid of applications: nothing is started in it, so it may be anyone's
 CODES = {"0": "NOERROR", "2": "SERVFAIL", "3": "NXDOMAIN", "5": "REFUSED", "silent": "silent"}
 
 
@@ -67,6 +82,14 @@ def ask_name(server):
     """What a name server says to a name that does not exist: the name of its RCODE (RFC 1035), or "silent"."""
     said = as_nobody(ASK, server, str(SECONDS)).strip()
     return CODES.get(said, said)
+
+
+def enter_namespace():
+    """What becomes of nobody's try to enter the user namespace of an application that nobody runs.
+
+    "entered", "refused", or "none" where the kernel makes no user namespaces.
+    """
+    return run("sh", "-c", ENTER, "sh", str(NOBODY), str(LAST_GROUP)).strip()
 
 
 def as_nobody(program, *arguments):

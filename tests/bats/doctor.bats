@@ -239,6 +239,23 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     kill "$sleeper"
 }
 
+@test "guarded: an entry may make user namespaces, which nothing guards" {
+    finds ok guarded "no entry may make user namespaces"
+    galaf_config --set '$.groups.web.user_namespaces' true
+    passes galaf_config --yes
+    galaf_mark stop
+    finds warning guarded '$.groups.web' "galaf_mark start"
+    mkdir /tmp/root
+    mount --rbind / /tmp/root
+    passes chroot /tmp/root galaf_doctor guarded        # where the kernel makes none
+    says "ok " "no user namespaces are made"
+    umount --lazy /tmp/root
+    galaf_config --set '$.groups.web' '{ "rule": "", "execv": [ "/usr/bin/curl" ], "no_new_privs": false }'
+    passes galaf_config --yes --no-ebpf
+    finds warning guarded '$.groups.web' "without --no-ebpf"
+    passes galaf_config --yes
+}
+
 @test "packages: an nftables that is too old, a dnsmasq that is missing" {
     finds ok packages "nftables 1."
     cp /var/lib/dpkg/status /tmp/status

@@ -7,6 +7,8 @@ usage: namespace.py make UID GID COMMAND ...   a new one, with the ids of /etc/s
                                                GID are the numbers that they have outside
        namespace.py own GID COMMAND ...        a new one, mapping that gid by the process itself
        namespace.py join PID COMMAND ...       that of a process, as the gid that is mapped first
+       namespace.py join-pidfd PID COMMAND ... the same, without opening its namespace in /proc
+       namespace.py set-gid PID FILE           joins it, and makes a file of the user's set-gid there
 
 Exit status: the command's; 1 with the name of the error if the kernel or newgidmap refuses.
 """
@@ -62,8 +64,28 @@ def own(gid, *command):
     os.execvp(command[0], command)
 
 
+def enter(fd):
+    """Joins a namespace, or the one of a process."""
+    check(LIBC.setns(fd, CLONE_NEWUSER))
+
+
 def join(pid, *command):
-    check(LIBC.setns(os.open(f"/proc/{pid}/ns/user", os.O_RDONLY), CLONE_NEWUSER))
+    enter(os.open(f"/proc/{pid}/ns/user", os.O_RDONLY))
+    become_first(*command)
+
+
+def join_pidfd(pid, *command):
+    enter(os.pidfd_open(int(pid)))
+    become_first(*command)
+
+
+def set_gid(pid, file):
+    enter(os.open(f"/proc/{pid}/ns/user", os.O_RDONLY))
+    os.chmod(file, 0o2755)
+
+
+def become_first(*command):
+    """Runs a command as the gid that is mapped first."""
     with open("/proc/self/gid_map", encoding="ascii") as file:
         first = file.readline().split()
     if not first:
@@ -74,7 +96,7 @@ def join(pid, *command):
 
 def main():
     try:
-        globals()[sys.argv[1]](*sys.argv[2:])
+        globals()[sys.argv[1].replace("-", "_")](*sys.argv[2:])
     except OSError as error:
         print(errno.errorcode[error.errno])
         sys.exit(1)
