@@ -11,6 +11,7 @@ setup_file() {
 
 setup() {
     cp --remove-destination /tmp/resolv.conf /etc/resolv.conf
+    [ ! -e /usr/sbin/dnsmasq.away ] || real_dnsmasq
     configure <<'JSON'
 {
     "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
@@ -142,6 +143,18 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds ok marks
 }
 
+@test "cgroup1: net_cls and net_prio are mounted" {
+    finds ok cgroup1
+    # In a lab, which has a cgroup namespace of its own, the kernel makes no hierarchy of cgroup v1: the line
+    # that it would show is put before the program's eyes.
+    sed '$a 99 1 0:99 / /v1 rw - cgroup cgroup rw,net_cls,net_prio' /proc/self/mountinfo >/tmp/mountinfo
+    galaf_doctor() {
+        # shellcheck disable=SC2016     # for the other shell
+        unshare --mount sh -c 'mount --bind /tmp/mountinfo /proc/$$/mountinfo && exec /usr/sbin/galaf_doctor "$@"' sh "$@"
+    }
+    finds warning cgroup1 "net_cls and net_prio mounted" "systemd.unified_cgroup_hierarchy=1"
+}
+
 @test "routing: an ip rule that matches a group's mark, as a VPN's may, in either family" {
     finds ok routing
     ip rule add fwmark 0x80000/0xff0000 lookup 52
@@ -256,11 +269,18 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     passes galaf_config --yes
 }
 
-@test "packages: an nftables that is too old, a dnsmasq that is missing" {
+# version PACKAGE VERSION: what dpkg says is installed.
+version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/dpkg/status; }
+
+@test "packages: an nftables or a dnsmasq that is too old, a dnsmasq that is missing" {
     finds ok packages "nftables 1."
     cp /var/lib/dpkg/status /tmp/status
-    sed -i '/^Package: nftables$/,/^$/s/^Version: .*/Version: 1.0.2-1/' /var/lib/dpkg/status
+    version nftables 1.0.2-1
     finds broken packages "nftables 1.0.2-1"
+    version nftables 1.0.6-2
+    version dnsmasq-base 2.86-1.1
+    finds broken packages "too old: dnsmasq-base 2.86-1.1"
+    says_not "nftables 1."
     sed -i 's/^Package: dnsmasq-base$/Package: dnsmasq-other/' /var/lib/dpkg/status
     finds broken packages "dnsmasq-base is missing"
     cp /tmp/status /var/lib/dpkg/status
@@ -285,6 +305,15 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     galaf_config --set '$.config' '{ "dns": "open" }'
     passes galaf_config --yes
     finds warning strict_dns "DNS is open"
+}
+
+@test "names: the dnsmasq that runs is too old, or built without what is needed" {
+    made_up_dnsmasq 2.86 "conntrack nftset"
+    finds broken names "dnsmasq 2.86 is too old" "2.87 or newer"
+    made_up_dnsmasq 2.90 "conntrack no-nftset"
+    finds broken names "built without nftset" "Debian's dnsmasq-base"
+    real_dnsmasq
+    finds ok names
 }
 
 @test "names: systemd-resolved owns resolv.conf" {

@@ -42,6 +42,16 @@ configure() {
 # start_dnsmasq: Debian's dnsmasq as this machine's resolver, asking the internet's, with galaf's options.
 start_dnsmasq() { passes "$BATS_TEST_DIRNAME/../prepare" resolver; }
 
+# made_up_dnsmasq VERSION OPTIONS: in dnsmasq's place a program that calls itself this; Debian has no such version.
+made_up_dnsmasq() {
+    mv -n /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away
+    printf '#!/bin/sh\necho "Dnsmasq version %s"\necho "compile time options: %s"\n' "$1" "$2" >/usr/sbin/dnsmasq
+    chmod +x /usr/sbin/dnsmasq
+}
+
+# real_dnsmasq: Debian's again.
+real_dnsmasq() { mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq; }
+
 # eventually SECONDS COMMAND ...: repeats it until it succeeds, in vain for SECONDS at most.
 eventually() {
     local end=$((SECONDS + $1))
