@@ -29,6 +29,18 @@ later() {
     passes install $(on find "${@/#//var/local/debs/}" -name '*.deb')
 }
 
+# higher FILE ...: packages made anew as version 999.0, one for all that depend on each other, in the machine's /opt/higher.
+higher() {
+    local file work=/run/machine/higher higher=/run/machine/tree/opt/higher
+    mkdir -p "$higher"
+    for file in "$@"; do
+        dpkg-deb -R "$file" "$work"
+        sed -i "/^Version:/s/ .*/ 999.0/; s/(= $(dpkg-deb -f "$file" Version))/(= 999.0)/" "$work/DEBIAN/control"
+        dpkg-deb --root-owner-group -b "$work" "$higher/$(dpkg-deb -f "$file" Package).deb"
+        rm -r "$work"
+    done
+}
+
 # reboot: by systemd, as a user does it; waits until the machine is up again.
 reboot() {
     local boot
@@ -42,8 +54,8 @@ rebooted() { [ -e /run/machine/cgroup ] && [ "$(cat /run/machine/cgroup)" != "$1
 # now: the time, as sent wants it.
 now() { date +%s.%N; }
 
-# sent SINCE FILTER: the packets that the machine has sent since a time, a line of tcpdump's each.
-sent() { tcpdump -ttnr /run/machine/wire.pcap "$2" 2>/dev/null | awk -v since="$1" '$1 > since'; }
+# sent SINCE FILTER [FILE]: the packets that the machine has sent since a time, a line of tcpdump's each; FILE: by another cable.
+sent() { tcpdump -ttnr "${3:-/run/machine/wire.pcap}" "$2" 2>/dev/null | awk -v since="$1" '$1 > since'; }
 
 # count: lines of standard input.
 count() { wc -l | tr -d ' '; }

@@ -71,6 +71,26 @@ enforced() {
     enforced
 }
 
+@test "nftables and dnsmasq upgraded while traffic flows: no gap, connections and names go on" {
+    passes higher /run/machine/tree/var/local/debs/{nftables/nftables,libnftables1/libnftables1,dnsmasq/dnsmasq,dnsmasq-base/dnsmasq-base}_*.deb
+    : >/run/machine/tree/opt/tries
+    before=$(on pidof dnsmasq)
+    alice 'galaf web --limit-rate 1M http://web.example/bytes/6000000 -o held' 3>&- &
+    held=$!
+    eventually 5 test -s /run/machine/tree/home/alice/held
+    since=$(now)
+    passes install /opt/higher/{nftables,libnftables1,dnsmasq,dnsmasq-base}.deb
+    [ "$(on pidof dnsmasq)" != "$before" ] || complain "dnsmasq was not started anew"
+    eventually 2 alice 'galaf web -m 5 http://new.web.example/'
+    wait "$held"
+    same 6000000 "$(stat -c %s /run/machine/tree/home/alice/held)" "the bytes that arrived meanwhile"
+    echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire" >&3
+    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES) or tcp port 80)" | head -n 5)" "what the machine sent"
+    same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
+    enforced
+}
+
 @test "reboot: the rules are there before systemd-networkd" {
     : >/run/machine/tree/opt/tries
     since=$(now)
