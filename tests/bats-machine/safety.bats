@@ -1,8 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Closed while other packages are upgraded.
+# Closed while other packages are upgraded, and over power cuts in the middle of an apply.
 
 load machine
+
+CUTS=6
 
 setup_file() {
     passes install "./$DEB"
@@ -66,4 +68,55 @@ closed() {
     eventually 5 alice 'galaf web -m 5 http://new.web.example/'
     passes on nft -c -f /var/lib/galaf/good/ruleset.nft
     fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+}
+
+# whole NUMBER: the good generation is that configuration's, every text of it, and just that is enforced.
+whole() {
+    local kind file
+    for kind in nft:ruleset.nft dnsmasq:dnsmasq.conf launch:launch; do
+        file=/run/machine/tree/var/lib/galaf/good/${kind#*:}
+        on galaf_config --print "${kind%:*}" /var/lib/galaf/good/galaf_conf.json | cmp - "$file"
+    done
+    passes on galaf_firewall status
+    says "enforced: table inet galaf"
+    passes alice "galaf web -m 5 http://$(domain "$1")/"
+    fails 6 alice "galaf web -m 5 http://$(domain $(($1 + 1)))/"
+    passes alice "galaf added-$1"
+}
+
+# The machine's files are in memory: this shows what killed processes leave behind, not what a disk had not written yet.
+@test "the power cut in the middle of galaf_config: after boot the old or the new generation, whole, and never open" {
+    good=/run/machine/tree/var/lib/galaf/good/galaf_conf.json
+    apply 2     # what an apply takes once all that it reads has been read before
+    began=$(date +%s%3N)
+    apply 1
+    took=$(($(date +%s%3N) - began))
+    before=1
+    olds=0
+    cut=0
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    for number in $(seq 2 $((CUTS + 1))); do
+        conf "$number" >/run/machine/tree/etc/galaf/galaf_conf.json
+        boot=$(cat /run/machine/cgroup)
+        on galaf_config --yes 3>&- &
+        applying=$!
+        moment=$((took * (number - 1) / (CUTS + 1)))
+        sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
+        passes "$BATS_TEST_DIRNAME/../machine" kill
+        wait "$applying" || cut=$((cut + 1))
+        eventually 10 rebooted "$boot"
+        "$BATS_TEST_DIRNAME/../machine" up
+        closed "$since"
+        if cmp -s "$good" <(conf "$before"); then
+            olds=$((olds + 1))
+        else
+            conf "$number" | cmp - "$good"
+            before=$number
+        fi
+        whole "$before"
+    done
+    echo "# cuts tried: $CUTS, in the middle of an apply of $took ms: $cut; found whole, the old generation: $olds," \
+        "the new: $((CUTS - olds)); $(tries) tries to get out, packets that slipped through: $(sent "$since" "$ROGUE" | count)" >&3
+    [ "$cut" -gt 0 ] || complain "no cut came before the end of an apply"
 }
