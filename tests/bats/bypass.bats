@@ -342,21 +342,35 @@ in_sandbox() {
 
 # Through the launcher.
 
+# injects VARIABLES COMMAND-LINE: with these in the environment the command, as alice starts it, runs code of
+# her choice, and started by galaf it does not.
+injects() {
+    local -a variables command
+    read -ra variables <<<"$1"
+    read -ra command <<<"$2"
+    passes as alice env "${variables[@]}" "${command[@]}"
+    says injected
+    holds "code by $(sed 's/=[^ ]*//g; s/ / and /g' <<<"$1") into $(basename "${command[0]}")" "" \
+        as alice env "${variables[@]}" galaf shell "${command[@]}"
+    says_not injected
+}
+
 @test "code by the environment: what galaf starts doesn't load it" {
     mkdir -m 755 $BYPASS/inject
     echo 'import sys; print("injected", file=sys.stderr)' >$BYPASS/inject/sitecustomize.py
     printf '%s\n' 'print STDERR "injected\n"; 1;' >$BYPASS/inject/Injected.pm
     echo 'echo injected >&2' >$BYPASS/inject/env
-    local -a variables=(PYTHONPATH="$BYPASS/inject" PERL5LIB="$BYPASS/inject" PERL5OPT=-MInjected BASH_ENV="$BYPASS/inject/env"
-        LD_PRELOAD="$BYPASS/injected.so")
-    for command in "/usr/bin/python3 -c 0" "/usr/bin/perl -e 0" "/usr/bin/bash -c true" "/usr/bin/true"; do
-        # shellcheck disable=SC2086
-        passes as alice env "${variables[@]}" $command
-        says injected
-        # shellcheck disable=SC2086
-        holds "code by the environment into $(basename "${command%% *}")" "" as alice env "${variables[@]}" galaf shell $command
-        says_not injected
-    done
+    gcc -shared -fPIC -o $BYPASS/inject/library.so -x c - <<'C'
+#include <unistd.h>
+__attribute__((constructor)) static void started(void) { (void)!write(2, "injected\n", 9); }
+unsigned la_version(unsigned version) { return version; }
+C
+    injects "PYTHONPATH=$BYPASS/inject" "/usr/bin/python3 -c 0"
+    injects "PERL5LIB=$BYPASS/inject PERL5OPT=-MInjected" "/usr/bin/perl -e 0"
+    injects "BASH_ENV=$BYPASS/inject/env" "/usr/bin/bash -c true"
+    injects "LD_PRELOAD=$BYPASS/inject/library.so" "/usr/bin/true"
+    injects "LD_AUDIT=$BYPASS/inject/library.so" "/usr/bin/true"
+    injects "NODE_OPTIONS=--require=$BYPASS/injected.js" "/usr/bin/env"       # what node would see
 }
 
 @test "no hopping" {
