@@ -149,6 +149,19 @@ three" /home/alice/other
     says_not "$number"
 }
 
+@test "delete and list --files say on a terminal which file system they look through, and nowhere else" {
+    on_terminal '' galaf_group list --files
+    says "looking for files in /"$'\r' "looking for files in /dev/shm"$'\r' "curl"
+    passes galaf_group list --files
+    says_not "looking for files"
+    on_terminal '' galaf_group delete post --yes
+    says "looking for files in /"$'\r' "looking for files in /dev/shm"$'\r' "group post deleted"
+    passes galaf_group add post
+    passes galaf_group delete post --yes
+    says "group post deleted"
+    says_not "looking for files"
+}
+
 @test "delete leaves what a link in a folder's place leads to, and files of other groups" {
     mkdir -p /home/alice/trap
     touch /home/alice/trap/shadow
