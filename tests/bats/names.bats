@@ -67,6 +67,18 @@ answers() { # answers WANTED GROUP NAME [TYPE]
     [ $((SECONDS - start)) -le 1 ]
 }
 
+@test "an entry with a rule and no domains for a person: that person's applications resolve anything, and connect as before" {
+    configure <<'JSON'
+{ "users": { "dnsmasq": { "rule": "udp dport 53" }, "alice": { "rule": "tcp dport 443" } },
+  "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 80", "execv": [ "/usr/bin/env", "…" ] } } }
+JSON
+    passes as alice galaf web getent ahostsv4 other.example
+    says 198.18.0.20
+    fails 7 as alice galaf web curl -sS --max-time 5 http://other.example/
+    fails 2 as bob galaf web getent ahostsv4 other.example
+    passes as bob galaf web getent ahostsv4 web.example
+}
+
 @test "SRV and PTR: refused to an application with domains, answered to one without" {
     answers REFUSED web _http._tcp.web.example SRV
     answers REFUSED web 10.0.18.198.in-addr.arpa PTR
