@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Closed while other packages are upgraded, and over power cuts in the middle of an apply.
+# Closed while packages are upgraded, over power cuts in the middle of an apply, on other networks and with a VPN.
 
 load machine
 
 CUTS=6
 
 setup_file() {
+    later openvpn
     passes install "./$DEB"
     start_rogue
     apply 0
@@ -77,6 +78,11 @@ whole() {
         file=/run/machine/tree/var/lib/galaf/good/${kind#*:}
         on galaf_config --print "${kind%:*}" /var/lib/galaf/good/galaf_conf.json | cmp - "$file"
     done
+    enforces "$1"
+}
+
+# enforces NUMBER: just what that configuration allows is allowed.
+enforces() {
     passes on galaf_firewall status
     says "enforced: table inet galaf"
     passes alice "galaf web -m 5 http://$(domain "$1")/"
@@ -84,9 +90,11 @@ whole() {
     passes alice "galaf added-$1"
 }
 
+# in_force NUMBER: the good generation is that configuration's.
+in_force() { conf "$1" | cmp -s - /run/machine/tree/var/lib/galaf/good/galaf_conf.json; }
+
 # The machine's files are in memory: this shows what killed processes leave behind, not what a disk had not written yet.
 @test "the power cut in the middle of galaf_config: after boot the old or the new generation, whole, and never open" {
-    good=/run/machine/tree/var/lib/galaf/good/galaf_conf.json
     apply 2     # what an apply takes once all that it reads has been read before
     began=$(date +%s%3N)
     apply 1
@@ -108,10 +116,10 @@ whole() {
         eventually 10 rebooted "$boot"
         "$BATS_TEST_DIRNAME/../machine" up
         closed "$since"
-        if cmp -s "$good" <(conf "$before"); then
+        if in_force "$before"; then
             olds=$((olds + 1))
         else
-            conf "$number" | cmp - "$good"
+            in_force "$number"
             before=$number
         fi
         whole "$before"
@@ -119,4 +127,131 @@ whole() {
     echo "# cuts tried: $CUTS, in the middle of an apply of $took ms: $cut; found whole, the old generation: $olds," \
         "the new: $((CUTS - olds)); $(tries) tries to get out, packets that slipped through: $(sent "$since" "$ROGUE" | count)" >&3
     [ "$cut" -gt 0 ] || complain "no cut came before the end of an apply"
+}
+
+@test "the cable out and in: names, routes and applications as before, and nothing else" {
+    apply 0
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    ip link set cable down
+    eventually 20 routed ""
+    fails 6 alice 'galaf web -m 5 http://unknown.web.example/'
+    ip link set cable up
+    eventually 20 routed "dev eth0"
+    served "$(address eth0)"
+    closed "$since"
+}
+
+# routed TEXT: over IPv4 and IPv6, the way to the internet has it in it; "" if there is none.
+routed() {
+    local family route
+    for family in 4 6; do
+        route=$(on ip -"$family" route show default)
+        if [ -n "$1" ]; then [[ $route == *"$1"* ]]; else [ -z "$route" ]; fi || return 1
+    done
+}
+
+# address INTERFACE: the machine's IPv4 address there.
+address() { on ip -4 -o addr show dev "$1" | awk '{ sub("/.*", "", $4); print $4 }'; }
+
+# served [ADDRESS]: web reaches its domain, from that address, over IPv6 too; the rest is refused.
+served() {
+    passes eventually 10 alice 'galaf web -4 -m 5 http://web.example/'
+    says "web.example 80" "${1:-}"
+    passes eventually 10 alice 'galaf web -6 -m 5 http://web.example/'
+    fails 7 alice 'galaf web -m 5 http://198.18.0.20/'
+    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice 'curl -sS -g -m 5 http://[2001:2:0:1::10]/'
+    passes on galaf_firewall status
+}
+
+@test "another address by DHCP: no effect on rules" {
+    before=$(address eth0)
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    passes on nmcli connection modify wired ipv4.dhcp-client-id another
+    passes on nmcli connection up wired
+    eventually 10 routed "dev eth0"
+    [ "$(address eth0)" != "$before" ] || complain "still the address $before"
+    served "$(address eth0)"
+    closed "$since"
+}
+
+@test "a second interface, which takes over the default route: the same rules hold there" {
+    passes on nmcli connection add type ethernet con-name second ifname eth1 ipv4.route-metric 50 ipv6.route-metric 50
+    ip link add cable2 type veth peer name eth1 address 02:00:00:00:00:03 netns machine
+    ip link set cable2 up
+    tcpdump -i cable2 -Q in -U --immediate-mode -w /run/machine/second.pcap 2>/run/machine/second.log 3>&- 4>&- &
+    eventually 5 grep -q listening /run/machine/second.log
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    ip link set cable2 master switch
+    eventually 20 leads eth1
+    served "$(address eth1)"
+    closed "$since"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES) or tcp port 80)" /run/machine/second.pcap | head -n 5)" "what it sent there"
+    same "" "$(sent "$since" "$ROGUE" /run/machine/second.pcap | head -n 5)" "what the rogue sent there"
+    [ "$(sent "$since" "tcp port 80" /run/machine/second.pcap | count)" -gt 5 ] || complain "web went another way"
+    passes on nmcli connection delete second
+    ip link del cable2
+    eventually 10 leads eth0
+    served "$(address eth0)"
+    closed "$since"
+}
+
+# leads INTERFACE: the way of both of the rogue's packets, and of web's, is there.
+leads() {
+    local host
+    for host in 198.18.0.10 2001:2:0:1::10 198.18.0.20 2001:2:0:1::20; do
+        on ip route get "$host" | grep -q " dev $1 " || return 1
+    done
+}
+
+# tunnel OPTION ...: the options of one end of a VPN, whose key both ends have.
+tunnel() { echo --dev tun0 --dev-type tun --secret /opt/key --cipher AES-256-CBC --port 1194 --ping 1 "$@"; }
+
+@test "a VPN: its carrier must be listed; then the same rules hold in the tunnel, and once it is gone" {
+    on sh -c 'mkdir /dev/net && mknod /dev/net/tun c 10 200'
+    mkdir /run/machine/tree/dev/net
+    mknod /run/machine/tree/dev/net/tun c 10 200
+    passes on openvpn --genkey secret /opt/key
+    # shellcheck disable=SC2046     # words
+    nsenter --net=/run/netns/internet chroot /run/machine/tree openvpn $(tunnel --local 192.0.2.1 --ifconfig 10.8.0.1 10.8.0.2 \
+        --ifconfig-ipv6 fd00:8::1/64 fd00:8::2) >/run/machine/peer.log 2>&1 3>&- 4>&- &
+    eventually 5 internet ip link show dev tun0 || complain "$(cat /run/machine/peer.log)"
+    nsenter --net=/run/netns/internet tcpdump -i tun0 -Q in -U --immediate-mode -w /run/machine/tunnel.pcap 2>/run/machine/tunnel.log 3>&- 4>&- &
+    eventually 5 grep -q listening /run/machine/tunnel.log
+    options=$(tunnel --remote 192.0.2.1 --ifconfig 10.8.0.2 10.8.0.1 --ifconfig-ipv6 fd00:8::2/64 fd00:8::1 \
+        --redirect-gateway def1 ipv6)
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    # shellcheck disable=SC2086     # words
+    fails 124 on timeout 5 openvpn $options
+    says "Operation not permitted"
+    closed "$since"
+    same "" "$(sent "$since" "ip or ip6" /run/machine/tunnel.pcap | head -n 5)" "what went into the tunnel"
+
+    passes on galaf_config --set '$.groups.vpn' \
+        '{ "execv": [ "/usr/sbin/openvpn", "…" ], "rule": "ip daddr 192.0.2.1 udp dport 1194" }'
+    passes on galaf_config --set '$.groups.letters' \
+        '{ "execv": [ "/usr/bin/curl", "-sS", "…" ], "rule": "ip daddr 198.18.0.30 tcp dport 993" }'
+    passes on galaf_config --yes
+    # shellcheck disable=SC2086     # words
+    passes on systemd-run --unit=vpn galaf vpn $options
+    eventually 20 leads tun0
+    served 10.8.0.2
+    passes alice 'galaf letters -m 5 http://198.18.0.30:993/'
+    says 10.8.0.2
+    fails 7 alice 'galaf letters -m 5 http://198.18.0.31:993/'
+    closed "$since" "udp port 1194"
+    same "" "$(sent "$since" "not ($LINK or tcp port 80 or tcp port 993)" /run/machine/tunnel.pcap | head -n 5)" \
+        "what went into the tunnel"
+    same "" "$(sent "$since" "$ROGUE" /run/machine/tunnel.pcap | head -n 5)" "what the rogue sent into the tunnel"
+    echo "# in the tunnel: $(sent "$since" "tcp port 80 or tcp port 993" /run/machine/tunnel.pcap | count) packets" \
+        "of listed applications, $(sent "$since" "$ROGUE" /run/machine/tunnel.pcap | count) of the rogue's" >&3
+
+    passes on systemctl stop vpn
+    eventually 5 leads eth0
+    served "$(address eth0)"
+    closed "$since" "udp port 1194"
 }
