@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Closed while packages are upgraded, over power cuts in the middle of an apply, on other networks and with a VPN.
+# Closed while packages are upgraded, over power cuts in the middle of an apply, on other networks, with a VPN
+# and beside nftables.service.
 
 load machine
 
@@ -254,4 +255,35 @@ tunnel() { echo --dev tun0 --dev-type tun --secret /opt/key --cipher AES-256-CBC
     eventually 5 leads eth0
     served "$(address eth0)"
     closed "$since" "udp port 1194"
+}
+
+# table: the kernel's number of galaf's table, which a table that is made anew does not get.
+table() { on nft -a -t list table inet galaf | sed -n '1s/.*# handle //p'; }
+loaded() { [ -n "$(table)" ]; }
+
+@test "nftables.service, where it is enabled: its stop and the shutdown leave no gap" {
+    passes on systemctl enable --quiet --now nftables.service
+    eventually 2 loaded || complain "no table two seconds after systemctl start nftables"
+    eventually 5 alice 'galaf web -m 5 http://web.example/'
+    : >/run/machine/tree/opt/tries
+    before=$(table)
+    passes on systemctl stop nftables.service
+    same "$before" "$(table)" "the number of the table"
+    passes on nft list tables
+    same "table inet galaf" "$output" "the tables"
+    passes on systemctl start nftables.service
+    eventually 2 loaded
+    since=$(now)
+    for _ in 1 2 3; do
+        reboot
+        closed "$since"
+    done
+    echo "# three shutdowns with nftables.service active: $(tries) tries to get out," \
+        "$(sent "$since" "$ROGUE" | count) packets of them on the wire" >&3
+    passes on galaf_firewall stop
+    passes on systemctl stop nftables.service
+    passes on nft list ruleset
+    same "" "$output" "the ruleset, where galaf is stopped"
+    passes on galaf_firewall start
+    passes on systemctl disable --quiet nftables.service
 }
