@@ -165,7 +165,7 @@ def marks(known):
     said = json.loads(run("galaf_mark", "status", "--json", ok=(0, 3)))
     lacking = [name for name, number in said["programs"].items() if not number and name != "galaf_capable"]
     if not said["marked"]:
-        return Result(BROKEN, "sockets are not marked: accounting is partial, strict DNS is closed to all",
+        return Result(BROKEN, "sockets are not marked: accounting is partial",
                       "galaf_mark start")
     if lacking:
         return Result(WARNING, f"not attached at {said['cgroup2']}: {few(lacking)}", "galaf_mark start")
