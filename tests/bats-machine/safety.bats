@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Closed while packages are upgraded, over power cuts in the middle of an apply, on other networks, with a VPN
-# and beside nftables.service.
+# Closed while packages are upgraded, over power cuts in the middle of an apply, on other networks, with a VPN,
+# beside nftables.service, in a suspend and with rules that can't be loaded.
 
 load machine
 
@@ -286,4 +286,95 @@ loaded() { [ -n "$(table)" ]; }
     same "" "$output" "the ruleset, where galaf is stopped"
     passes on galaf_firewall start
     passes on systemctl disable --quiet nftables.service
+}
+
+@test "a trial: systemd's timer ends it when its caller is gone, and so does a reboot; the journal says who and what" {
+    apply 0
+    conf 1 >/run/machine/tree/etc/galaf/galaf_conf.json
+    passes on galaf_config --try 2 --yes
+    says "on trial for 2 seconds"
+    eventually 20 in_force 0
+    passes on galaf_config --try 600 --yes
+    in_force 1
+    reboot
+    in_force 0
+    enforces 0
+    passes on journalctl --no-pager --unit galaf-firewall
+    says "the rules on trial were not kept"
+    passes on env SUDO_USER=alice galaf_config --yes
+    passes on journalctl --no-pager --identifier galaf
+    says "the time of the trial is up: generation" \
+        "loaded by alice: group added-0: removed; group added-1: new; group web: domains"
+}
+
+@test "audit for a span goes on over a reboot, with its end" {
+    passes on galaf_config --audit 600s --yes
+    reboot
+    fails 3 on galaf_firewall status
+    says "AUDIT, nothing is enforced" "until"
+    passes on systemctl list-timers --all --no-pager
+    says "run-"
+    passes alice 'curl -sS -m 5 http://198.18.0.10/'
+    apply 0
+    enforces 0
+}
+
+# moment WHAT UNIT: when that was, in microseconds of the kernel's clock.
+moment() { on systemctl show --value --property "$1TimestampMonotonic" "$2"; }
+
+@test "what loads the rules at boot has ended before NetworkManager starts, and needs neither D-Bus nor /usr/local" {
+    network=$(moment ExecMainStart NetworkManager)
+    for unit in galaf-mark galaf-firewall; do
+        ended=$(moment ExecMainExit "$unit")
+        [ "$ended" -gt 0 ] && [ "$ended" -lt "$network" ] || complain "$unit ended at $ended us, NetworkManager began at $network us"
+    done
+    passes on systemd-run --quiet --wait --pipe -p "InaccessiblePaths=/usr/local /run/dbus" \
+        sh -c '[ ! -e /usr/local/bin ] && [ ! -e /run/dbus/system_bus_socket ] && galaf_mark start && galaf_firewall reload'
+}
+
+@test "everything stands still for a while, as in a suspend: rules and connections go on, a trial's time is up" {
+    conf 2 >/run/machine/tree/etc/galaf/galaf_conf.json
+    : >/run/machine/tree/opt/tries
+    before=$(table)
+    since=$(now)
+    passes on galaf_config --try 4 --yes
+    alice 'galaf web --limit-rate 1M http://web.example/bytes/4000000 -o held' 3>&- 4>&- &
+    held=$!
+    eventually 5 test -s /run/machine/tree/home/alice/held
+    echo 1 >"$(cat /run/machine/cgroup)/cgroup.freeze"
+    sleep 6
+    echo 0 >"$(cat /run/machine/cgroup)/cgroup.freeze"
+    eventually 5 in_force 0
+    wait "$held"
+    same 4000000 "$(stat -c %s /run/machine/tree/home/alice/held)" "the bytes that arrived"
+    same "$before" "$(table)" "the number of the table"
+    closed "$since"
+    enforces 0
+}
+
+@test "rules that can't be loaded at boot: closed; the console, the journal and galaf_firewall say why" {
+    why="NOTHING but DHCP passes"
+    truncate -s 400 /run/machine/tree/var/lib/galaf/good/ruleset.nft
+    : >/run/machine/tree/opt/tries
+    since=$(now)
+    run reboot      # it is up, with a failed unit
+    says galaf-firewall.service
+    eventually 10 routed "dev eth0"
+    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
+    fails 7 on galaf --test web curl -sS -m 5 http://198.18.0.10/
+    passes on galaf_firewall status
+    says "CLOSED" "galaf_config --rollback, or galaf_config, or galaf_firewall stop"
+    passes on journalctl --no-pager --unit galaf-firewall
+    says "$why" "to get out: galaf_config"
+
+    on systemd-run --quiet script --quiet --flush --command 'tty >/run/tty; sleep 600' /run/console
+    eventually 5 on test -s /run/tty
+    on sh -c 'ln -s "$(cat /run/tty)" /dev/console'
+    fails 1 on systemctl restart galaf-firewall
+    eventually 5 on grep -q "$why" /run/console
+    apply 0
+    enforces 0
+    passes on systemctl restart galaf-firewall
+    passes on systemctl is-system-running
 }

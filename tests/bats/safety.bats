@@ -66,6 +66,42 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     reaches 80
 }
 
+@test "on a terminal: 60 seconds for an answer, then back; asked where inbound shrinks, and the first time" {
+    narrow
+    mkfifo /tmp/typed
+    script --quiet --return --command galaf_config /dev/null </tmp/typed >/tmp/asked 3>&- 4>&- &
+    asking=$!
+    exec 5>/tmp/typed
+    eventually 10 grep -qs 'y/N' /tmp/asked
+    left=$(python3 -c 'import json, time
+print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettime(time.CLOCK_BOOTTIME)))')
+    echo n >&5
+    wait "$asking" || true
+    exec 5>&-
+    rm /tmp/typed
+    [ "$left" -gt 45 ] && [ "$left" -le 60 ] || complain "$left seconds for an answer"
+    reaches 80
+
+    run script --quiet --return --command 'galaf_config --try 1' /dev/null < <(exec sleep 30 3>&- 4>&-)
+    says "not kept: generation"
+    reaches 80      # it is there, and says nothing
+
+    echo '{ "inbound": { "root": "tcp dport 22" }, "groups": { "web": { "rule": "tcp dport 80" } } }' >"$CONF"
+    on_terminal '' galaf_config
+    says_not "Keep these rules"
+    echo '{ "groups": { "web": { "rule": "tcp dport 80" } } }' >"$CONF"
+    on_terminal 'n\n' galaf_config
+    says "Keep these rules? [y/N]" "not kept: generation"
+    passes nft list chain inet galaf inbound
+    says "tcp dport 22"
+
+    galaf_firewall stop
+    rm -rf /var/lib/galaf/good /var/lib/galaf/generations
+    on_terminal 'n\n' galaf_config
+    says "Keep these rules? [y/N]" "there was no firewall before, and there is none again"
+    passes curl -sS --max-time 5 http://198.18.0.10/
+}
+
 @test "the first time on trial: back to no firewall at all" {
     galaf_firewall stop
     rm -rf /var/lib/galaf/good /var/lib/galaf/generations
@@ -213,6 +249,46 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     passes galaf_config --yes
     passes galaf_firewall status
     says_not "CLOSED"
+}
+
+@test "a group was deleted: the rules load as they were, since ids are numbers, and nobody gets into it" {
+    gid=$(getent group web | cut -d : -f 3)
+    groupdel web
+    nft delete table inet galaf
+    passes galaf_firewall start
+    passes galaf_firewall status
+    says "enforced"
+    fails 7 curl -sS --max-time 5 http://198.18.0.10/
+    fails 125 in_group web curl -sS --max-time 5 http://198.18.0.10/
+    passes galaf_config --yes
+    same "$gid" "$(getent group web | cut -d : -f 3)" "the gid"
+    reaches 80
+}
+
+@test "the eBPF programs gone: permission and strict DNS are as before, by the rules' own marks, and status says so" {
+    start_dnsmasq
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": "udp dport 53" } },
+    "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" } }
+}
+JSON
+    passes in_group web curl -sS --max-time 5 http://web.example/
+    passes galaf_mark stop
+    passes galaf_firewall status
+    says "enforced" "sockets are not marked: accounting is partial"
+    reaches 80
+    refuses 8080
+    fails 7 as alice curl -sS --max-time 5 http://198.18.0.10/
+    before=$(wire_packets wire_dns)
+    fails 6 in_group web curl -sS --max-time 5 http://secret.other.example/
+    fails 6 as alice curl -sS --max-time 5 http://secret.web.example/
+    same "$before" "$(wire_packets wire_dns)" "queries on the wire"
+    passes in_group web curl -sS --max-time 5 http://fresh.web.example/
+    passes galaf_mark start
+    passes galaf_firewall status
+    says_not "not marked"
+    passes in_group web curl -sS --max-time 5 http://web.example/
 }
 
 @test "killed at 200 moments, two copies at once: always the old or the new generation, whole, and never open" {
