@@ -54,10 +54,10 @@ real_dnsmasq() { mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq; }
 
 # eventually SECONDS COMMAND ...: repeats it until it succeeds, in vain for SECONDS at most.
 eventually() {
-    local end=$((SECONDS + $1))
+    local end=$(($(date +%s%3N) + $1 * 1000))
     shift
     until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
+        [ "$(date +%s%3N)" -lt "$end" ] || return 1
         sleep 0.1
     done
 }
