@@ -90,6 +90,9 @@ END
     on systemctl enable --quiet --now rogue.service
 }
 tries() { count </run/machine/tree/opt/tries; }
+# tried: the rogue has tried often enough to tell; waits for that.
+tried() { eventually 10 enough_tries || complain "only $(tries) tries"; }
+enough_tries() { [ "$(tries)" -gt 20 ]; }
 
 # footprint: every file of the machine that a package could leave behind, less what apt, dpkg,
 # systemd and NetworkManager write as they go.

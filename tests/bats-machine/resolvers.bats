@@ -85,7 +85,7 @@ enforced() {
     wait "$held"
     same 6000000 "$(stat -c %s /run/machine/tree/home/alice/held)" "the bytes that arrived meanwhile"
     echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire" >&3
-    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    tried
     same "" "$(sent "$since" "not ($LINK or ($QUERIES) or tcp port 80)" | head -n 5)" "what the machine sent"
     same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
     enforced
@@ -98,7 +98,7 @@ enforced() {
     sleep 1
     echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire" >&3
     same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
-    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    tried
     enforced
 }
 

@@ -38,7 +38,7 @@ domain() { [ $(($1 % 2)) = 0 ] && echo web.example || echo mail.example; }
 
 # closed SINCE [FILTER]: the rogue has tried, and nothing was sent but what is listed, the latter too.
 closed() {
-    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    tried
     same "" "$(sent "$1" "not ($LINK or ($QUERIES) or tcp port 80 or ${2:-tcp port 80})" | head -n 5)" "what the machine sent"
     same "" "$(sent "$1" "$ROGUE" | head -n 5)" "what the rogue sent"
 }
@@ -360,7 +360,7 @@ moment() { on systemctl show --value --property "$1TimestampMonotonic" "$2"; }
     run reboot      # it is up, with a failed unit
     says galaf-firewall.service
     eventually 10 routed "dev eth0"
-    [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
+    tried
     same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
     fails 7 on galaf --test web curl -sS -m 5 http://198.18.0.10/
     passes on galaf_firewall status
