@@ -60,24 +60,8 @@ enforced() {
     enforced
 }
 
-# received: the bytes that alice's programs in the group web received, by the kernel's counters.
-received() {
-    on galaf_stats --json --set post-filter-in | python3 -c '
-import json, sys
-def walk(value):
-    if isinstance(value, dict):
-        if value.get("group") == "web" and value.get("user") == "alice":
-            yield value["bytes"]
-        for each in value.values():
-            yield from walk(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from walk(each)
-print(sum(walk(json.load(sys.stdin))))'
-}
-
 @test "reboot: the rules are there before the network, and until the power is off" {
-    : >/run/machine/tree/opt/tries
+    forget_tries
     passes alice 'galaf web -o /dev/null http://web.example/bytes/300000'
     before=$(received)
     [ "$before" -gt 300000 ]
@@ -97,12 +81,12 @@ print(sum(walk(json.load(sys.stdin))))'
 }
 
 @test "power cut: the same without a shutdown" {
-    : >/run/machine/tree/opt/tries
+    forget_tries
     since=$(now)
     boot=$(cat /run/machine/cgroup)
-    passes "$BATS_TEST_DIRNAME/../machine" kill
+    passes "$MACHINE" kill
     eventually 10 rebooted "$boot"
-    "$BATS_TEST_DIRNAME/../machine" up
+    "$MACHINE" up
     sleep 1
     [ "$(tries)" -gt 20 ] || complain "only $(tries) tries"
     same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
@@ -111,7 +95,7 @@ print(sum(walk(json.load(sys.stdin))))'
 
 @test "upgrade while traffic flows: no gap, and connections go on" {
     passes higher "$BATS_TEST_DIRNAME/../../$DEB"
-    : >/run/machine/tree/opt/tries
+    forget_tries
     alice 'galaf web --limit-rate 1M http://web.example/bytes/6000000 -o held' 3>&- &
     held=$!
     sleep 0.5
@@ -171,9 +155,9 @@ print(sum(walk(json.load(sys.stdin))))'
     reboot
     since=$(now)
     enforced
-    passes "$BATS_TEST_DIRNAME/../machine" kill
+    passes "$MACHINE" kill
     eventually 10 rebooted "$(cat /run/machine/cgroup)"
-    "$BATS_TEST_DIRNAME/../machine" up
+    "$MACHINE" up
     same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
     enforced
     passes on systemctl disable nftables.service

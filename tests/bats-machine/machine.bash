@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What the bats files for a booted machine share.  tests/run-machines starts each of them beside a machine
-# of its own (tests/machine --beside), which has this tree in /srv/galaf and galaf not installed yet.
+# What the bats files for a booted machine share.  tests/run-machines starts each of them beside a machine of
+# its own, tests/machine or with --vm tests/vm, which has this tree in /srv/galaf and galaf not installed yet.
 
 # shellcheck disable=SC2034,SC2154    # some are for the files that load this; status and output are run's
 load ../bats/helper
@@ -15,7 +15,10 @@ QUERIES='(dst host 192.0.2.1 or dst host 2001:db8::1) and (dst port 53 or icmp[0
 ROGUE='dst host 198.18.0.20 or dst host 2001:2:0:1::20'
 
 # on COMMAND ...: runs it as root on the machine.
-on() { "$BATS_TEST_DIRNAME/../machine" on "$@" </dev/null; }
+on() { "$MACHINE" on "$@" </dev/null; }
+
+# put FILE: writes standard input to a file of the machine's.
+put() { "$MACHINE" on dd status=none of="$1"; }
 
 # alice COMMAND-LINE: runs it as alice, who logs in on the machine for that.
 alice() { on runuser --login alice --command "$1"; }
@@ -47,7 +50,7 @@ reboot() {
     boot=$(cat /run/machine/cgroup)
     on systemctl reboot || true     # systemd may be gone before it has answered
     eventually 30 rebooted "$boot" || complain "no reboot within 30 seconds"
-    "$BATS_TEST_DIRNAME/../machine" up
+    "$MACHINE" up
 }
 rebooted() { [ -e /run/machine/cgroup ] && [ "$(cat /run/machine/cgroup)" != "$1" ]; }
 
@@ -72,27 +75,44 @@ asking.send(struct.pack(">6H", 1, 0x100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1")
 print({0: "NOERROR", 3: "NXDOMAIN", 5: "REFUSED"}[asking.recv(4096)[3] & 15])' "$2"
 }
 
-# start_rogue: a program of nobody's that tries to get out 20 times a second, over IPv4 and IPv6, TCP
-# and UDP: from the first moment of each boot, before any target, to the last.
+# start_rogue [SECONDS]: a program of nobody's that tries to get out 20 times a second, or every SECONDS, over
+# IPv4 and IPv6, TCP and UDP: from the first moment of each boot, before any target, to the last.
 start_rogue() {
-    cat >/run/machine/tree/opt/rogue <<'END'
+    put /opt/rogue <<END
 #!/bin/bash
 while :; do
     for host in 198.18.0.20 2001:2:0:1::20; do
-        (echo rogue >"/dev/udp/$host/5000"; : <"/dev/tcp/$host/80") 2>/dev/null
+        (echo rogue >"/dev/udp/\$host/5000"; : <"/dev/tcp/\$host/80") 2>/dev/null
     done
     echo try
-    sleep 0.05
+    sleep ${1:-0.05}
 done
 END
     printf '%s\n' '[Unit]' 'DefaultDependencies=no' '[Service]' User=nobody 'ExecStart=/bin/bash /opt/rogue' \
-        StandardOutput=append:/opt/tries '[Install]' WantedBy=sysinit.target >/run/machine/tree/etc/systemd/system/rogue.service
+        StandardOutput=append:/opt/tries '[Install]' WantedBy=sysinit.target | put /etc/systemd/system/rogue.service
     on systemctl enable --quiet --now rogue.service
 }
-tries() { count </run/machine/tree/opt/tries; }
+tries() { on cat /opt/tries | count; }
 # tried: the rogue has tried often enough to tell; waits for that.
 tried() { eventually 10 enough_tries || complain "only $(tries) tries"; }
 enough_tries() { [ "$(tries)" -gt 20 ]; }
+forget_tries() { on truncate --size 0 /opt/tries; }
+
+# received: the bytes that alice's programs in the group web received, by the kernel's counters.
+received() {
+    on galaf_stats --json --set post-filter-in | python3 -c '
+import json, sys
+def walk(value):
+    if isinstance(value, dict):
+        if value.get("group") == "web" and value.get("user") == "alice":
+            yield value["bytes"]
+        for each in value.values():
+            yield from walk(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from walk(each)
+print(sum(walk(json.load(sys.stdin))))'
+}
 
 # footprint: every file of the machine that a package could leave behind, less what apt, dpkg,
 # systemd and NetworkManager write as they go.

@@ -64,7 +64,7 @@ enforced() {
     rm -f /run/machine/tree/etc/resolv.conf
     echo nameserver 127.0.0.1 >/run/machine/tree/etc/resolv.conf
     passes on systemctl restart dnsmasq || complain "$(on journalctl -u dnsmasq --no-pager -n 10)"
-    "$BATS_TEST_DIRNAME/../machine" up
+    "$MACHINE" up
     passes on galaf_config --set '$.groups.web' '{
         "execv": ["/usr/bin/curl", "-sS", "…"], "domains": ["web.example"], "rule": "tcp dport 80"}'
     passes on galaf_config --yes
@@ -73,7 +73,7 @@ enforced() {
 
 @test "nftables and dnsmasq upgraded while traffic flows: no gap, connections and names go on" {
     passes higher /run/machine/tree/var/local/debs/{nftables/nftables,libnftables1/libnftables1,dnsmasq/dnsmasq,dnsmasq-base/dnsmasq-base}_*.deb
-    : >/run/machine/tree/opt/tries
+    forget_tries
     before=$(on pidof dnsmasq)
     alice 'galaf web --limit-rate 1M http://web.example/bytes/6000000 -o held' 3>&- &
     held=$!
@@ -92,7 +92,7 @@ enforced() {
 }
 
 @test "reboot: the rules are there before systemd-networkd" {
-    : >/run/machine/tree/opt/tries
+    forget_tries
     since=$(now)
     reboot
     sleep 1

@@ -45,7 +45,7 @@ closed() {
 
 @test "nftables and dnsmasq-base upgraded while traffic flows: no gap, connections and names go on" {
     passes higher /run/machine/tree/var/local/debs/{nftables/nftables,libnftables1/libnftables1,dnsmasq-base/dnsmasq-base}_*.deb
-    : >/run/machine/tree/opt/tries
+    forget_tries
     : >/run/machine/upgrading
     alice 'galaf web --limit-rate 1M http://web.example/bytes/6000000 -o held' 3>&- &
     held=$!
@@ -103,7 +103,7 @@ in_force() { conf "$1" | cmp -s - /run/machine/tree/var/lib/galaf/good/galaf_con
     before=1
     olds=0
     cut=0
-    : >/run/machine/tree/opt/tries
+    forget_tries
     since=$(now)
     for number in $(seq 2 $((CUTS + 1))); do
         conf "$number" >/run/machine/tree/etc/galaf/galaf_conf.json
