@@ -67,6 +67,10 @@ check:
 lint: deb
 	tests/lint
 
+# Minutes: qemu emulates the machines in software.
+test-vm: deb
+	tests/run-machines --vm
+
 bench: deb
 	tests/setup services
 	bench/run
@@ -77,4 +81,4 @@ clean:
 	$(MAKE) -C bpf clean
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: all install deb check lint bench clean
+.PHONY: all install deb check lint test-vm bench clean
