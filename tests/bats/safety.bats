@@ -83,7 +83,7 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     reaches 80
 
     run script --quiet --return --command 'galaf_config --try 1' /dev/null < <(exec sleep 30 3>&- 4>&-)
-    says "not kept: generation"
+    says "not kept: " "in force again"      # by the timer or by galaf_config, whichever is first
     reaches 80      # it is there, and says nothing
 
     echo '{ "inbound": { "root": "tcp dport 22" }, "groups": { "web": { "rule": "tcp dport 80" } } }' >"$CONF"
