@@ -97,7 +97,7 @@ cannot_be_stopped() {
 in_background() {
     rm -f $BYPASS/pid
     as alice bash -c "echo \$\$ >$BYPASS/pid; exec "'"$@"' bash "$@" >/dev/null 2>&1 3>&- &
-    eventually 5 test -s $BYPASS/pid
+    eventually 20 test -s $BYPASS/pid
     pid=$(cat $BYPASS/pid)
 }
 
@@ -182,7 +182,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     mark=$(printf '0x%04x03e8' "$(gid_of shell)")
     passes nft flush set inet galaf post-filter-out
     gets_out as alice galaf shell $BYPASS/send.py mptcp4
-    eventually 5 bash -c "nft list set inet galaf post-filter-out | grep -qi $mark"
+    eventually 20 bash -c "nft list set inet galaf post-filter-out | grep -qi $mark"
     passes nft list set inet galaf post-filter-out
     says_not "0x00000000"
 }
@@ -256,10 +256,10 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "own socket kept as descriptor 0 into a group" EPERM as alice $BYPASS/hand_over.py keep \
         /usr/bin/galaf shell $BYPASS/hand_over.py use-kept
     in_background $BYPASS/hand_over.py offer $BYPASS/door
-    eventually 5 test -S $BYPASS/door
+    eventually 20 test -S $BYPASS/door
     holds "own socket handed to an application" EPERM as alice galaf shell $BYPASS/hand_over.py use $BYPASS/door
     in_background galaf shell $BYPASS/hand_over.py offer $BYPASS/gate
-    eventually 5 test -S $BYPASS/gate
+    eventually 20 test -S $BYPASS/gate
     cannot_be_stopped "a socket that an application hands out" as alice $BYPASS/hand_over.py use $BYPASS/gate
 }
 
@@ -289,7 +289,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         "descriptors done" "namespace done" "root done"
     kill "$pid"
     in_background galaf shell sleep 60
-    eventually 5 has_gid "$pid" shell
+    eventually 20 has_gid "$pid" shell
     holds "ptrace, /proc/PID/mem and environ, pidfd_getfd, process_vm_readv" "ptrace EPERM=EPERM, EACCES" as alice $BYPASS/reach_into.py "$pid"
     says "mem EACCES" "environ EACCES" "maps EACCES" "process_vm_readv EPERM" "pidfd_getfd EPERM" \
         "descriptors EACCES" "namespace EACCES" "root EACCES"
@@ -303,7 +303,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 # in_sandbox: an application's process in a user namespace that it has made, which maps its group; its id is in $pid.
 in_sandbox() {
     in_background galaf browser unshare --user --map-current-user sleep 60
-    eventually 5 grep -q "$(gid_of browser)" "/proc/$pid/gid_map"
+    eventually 20 grep -q "$(gid_of browser)" "/proc/$pid/gid_map"
 }
 
 # What holds where the kernel takes galaf_mark's guard, as Debian's do, is in bats-vm/namespaces.bats.
@@ -322,7 +322,7 @@ in_sandbox() {
     rm $BYPASS/made
     kill "$pid"
     in_background galaf browser unshare --user sleep 60
-    eventually 5 [ "$(readlink /proc/self/ns/user)" != "$(readlink "/proc/$pid/ns/user")" ]
+    eventually 20 [ "$(readlink /proc/self/ns/user)" != "$(readlink "/proc/$pid/ns/user")" ]
     holds "joining one that maps no gid" EINVAL as alice $BYPASS/namespace.py join "$pid" $BYPASS/send.py tcp4
     galaf_mark start
 }
@@ -336,7 +336,7 @@ in_sandbox() {
     holds "D-Bus activation by an application" "org.example.Attempt=started, as the user: ECONNREFUSED" as alice dbus-run-session -- galaf shell dbus-send --session \
         --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.StartServiceByName \
         string:org.example.Attempt uint32:0
-    eventually 5 test -s $BYPASS/said
+    eventually 20 test -s $BYPASS/said
     same $'alice\nECONNREFUSED' "$(cat $BYPASS/said)"
 }
 
@@ -408,7 +408,7 @@ ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
 
 @test "a proxy on loopback that an application runs" {
     in_background galaf shell $BYPASS/proxy.py
-    eventually 5 bash -c ': </dev/tcp/127.0.0.1/8118'
+    eventually 20 bash -c ': </dev/tcp/127.0.0.1/8118'
     cannot_be_stopped "a proxy on loopback that an application runs" as alice fetch http://127.0.0.1:8118/
 }
 

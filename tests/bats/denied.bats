@@ -71,7 +71,7 @@ while True:
     server.sendto(answer, who)
 PY
     echo $! >/tmp/servant
-    passes eventually 5 grep -q ' 0200007F:0035 ' /proc/net/udp
+    passes eventually 20 grep -q ' 0200007F:0035 ' /proc/net/udp
 }
 
 # ask LABELS [NUMBER]: has a program of the group nothing ask that server for a name in bytes, as Python writes them.
@@ -266,9 +266,9 @@ following() {
     fails 7 as alice fetch http://198.18.0.20/
     fails 7 internet curl -sS --max-time 3 http://192.0.2.2:2222/
     fails 6 in_group web fetch http://other.example/
-    passes eventually 5 grep -q other.example /tmp/followed
+    passes eventually 20 grep -q other.example /tmp/followed
     fails 7 as alice fetch http://198.18.0.10/
-    passes eventually 5 grep -q 198.18.0.10 /tmp/followed
+    passes eventually 20 grep -q 198.18.0.10 /tmp/followed
     kill %?follow
     status=0
     wait %?follow || status=$?

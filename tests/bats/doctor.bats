@@ -246,7 +246,7 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     cp /tmp/subgid /etc/subgid
     unshare --user sleep 60 3>&- &
     sleeper=$!
-    eventually 5 test "$(readlink "/proc/$sleeper/ns/user")" != "$(readlink /proc/self/ns/user)" || sleep 0.5
+    eventually 20 test "$(readlink "/proc/$sleeper/ns/user")" != "$(readlink /proc/self/ns/user)" || sleep 0.5
     echo "0 30000 1000" >"/proc/$sleeper/gid_map"
     finds broken namespaces "process $sleeper"
     kill "$sleeper"

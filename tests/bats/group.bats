@@ -182,7 +182,7 @@ three" /home/alice/other
     fails 1 galaf_group delete nothing-of-it --yes
     says "there is no such application group"
     galaf --test post /bin/sleep 30 3>&- &
-    eventually 5 pgrep --group "$(gid post)" sleep
+    eventually 20 pgrep --group "$(gid post)" sleep
     fails 1 galaf_group delete post --yes
     says "still runs" "sleep"
     pkill --group "$(gid post)" sleep

@@ -336,7 +336,7 @@ JSON
         done
     done
     touch /tmp/stop
-    eventually 10 test -s /tmp/allowed -a -s /tmp/refused -a -s /tmp/asked
+    eventually 30 test -s /tmp/allowed -a -s /tmp/refused -a -s /tmp/asked
     read -r allowed wrongly_refused rate </tmp/allowed
     read -r wrongly_accepted refused _ </tmp/refused
     asked=$(cat /tmp/asked)

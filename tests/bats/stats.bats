@@ -250,16 +250,16 @@ print(counters.restore_text(counters.SAVED, open("/tmp/rules").read()))' >>/tmp/
     tmux new-session -d -x 100 -y 50 'bash --norc'
     local way
     tmux send-keys 'PS1=; clear; stty -g >/tmp/before; echo as it was' Enter
-    passes eventually 5 test -s /tmp/before
+    passes eventually 20 test -s /tmp/before
     for way in q C-c TERM; do
         tmux send-keys 'galaf_stats --watch 0.5; echo "status $?"; stty -g >/tmp/after' Enter
-        passes eventually 5 screen_says 'packets/s'
+        passes eventually 20 screen_says 'packets/s'
         datagrams bob echo 198.18.0.10 20 1000
-        passes eventually 5 screen_says '\| bob / echo +\|[^|]+\|[^|]+\| +[1-9][^|]+\| +[1-9]'
+        passes eventually 20 screen_says '\| bob / echo +\|[^|]+\|[^|]+\| +[1-9][^|]+\| +[1-9]'
         screen_says 'q quits'
         if [ "$way" = TERM ]; then pkill -f "galaf_stats --watch"; else tmux send-keys "$way"; fi
-        passes eventually 5 screen_says 'as it was'
-        passes eventually 5 test -s /tmp/after
+        passes eventually 20 screen_says 'as it was'
+        passes eventually 20 test -s /tmp/after
         same "$(cat /tmp/before)" "$(cat /tmp/after)" "the terminal's settings after $way"
         same 1 "$(tmux display-message -p '#{cursor_flag}')" "the cursor after $way"
         rm /tmp/after

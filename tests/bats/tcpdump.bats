@@ -25,7 +25,7 @@ setup() {
 
 teardown() {
     [ ! -e /tmp/cap/pid ] || xargs kill </tmp/cap/pid 2>/dev/null || true
-    passes eventually 5 gone
+    passes eventually 20 gone
 }
 
 # capture FILE NAME [OPTION ...]: starts galaf_tcpdump in the background and waits until it listens.
@@ -34,7 +34,7 @@ capture() {
     shift
     galaf_tcpdump "$@" >"$file" 2>"$file.err" 3>&- &
     echo $! >>/tmp/cap/pid
-    passes eventually 5 grep -q 'listening on' "$file.err"
+    passes eventually 20 grep -q 'listening on' "$file.err"
 }
 
 # ended [SIGNAL]: ends the newest capture, and waits until its output is whole.
@@ -127,7 +127,7 @@ query.recv(512)'
 @test "an inbound service's connection shows from its first packet on" {
     python3 -m http.server 8022 --directory /usr/share/doc/galaf >/dev/null 2>&1 3>&- &
     echo $! >/tmp/cap/server
-    passes eventually 5 internet curl -s -o /dev/null http://192.0.2.2:8022/
+    passes eventually 20 internet curl -s -o /dev/null http://192.0.2.2:8022/
     capture bob bob -ln
     passes internet curl -s -o /dev/null http://192.0.2.2:8022/
     sleep 0.3
@@ -146,7 +146,7 @@ query.recv(512)'
     fails 1 galaf_tcpdump web --no-such-option
     says "tcpdump: unrecognized option"
     fails 1 galaf_tcpdump web -w /nowhere/file
-    passes eventually 5 gone
+    passes eventually 20 gone
     capture quiet web -n
     ended INT
     capture quiet web -n
@@ -159,12 +159,12 @@ query.recv(512)'
         capture "$number" web -n
         same 1 "$(tables)" "tables before SIG$number"
         ended "$number"
-        passes eventually 5 gone
+        passes eventually 20 gone
     done
     galaf_tcpdump web -ln 2>/tmp/cap/pipe.err 3>&- | head -1 >/tmp/cap/pipe &
-    passes eventually 5 grep -q 'listening on' /tmp/cap/pipe.err
+    passes eventually 20 grep -q 'listening on' /tmp/cap/pipe.err
     passes in_group web fetch -o /dev/null http://198.18.0.10/bytes/100000
-    passes eventually 5 gone
+    passes eventually 20 gone
     same 1 "$(wc -l </tmp/cap/pipe)" "lines read"
 }
 
@@ -187,7 +187,7 @@ query.recv(512)'
     kill "$(sed -n 1p /tmp/cap/pid)" "$(sed -n 3p /tmp/cap/pid)"
     sleep 0.5
     fails 1 galaf_tcpdump web --no-such-option
-    passes eventually 5 gone
+    passes eventually 20 gone
 }
 
 @test "what can't be: an unknown name, no root, no name, an id too large" {
