@@ -126,12 +126,16 @@ def write(file, text):
         raise GalafError(f"{file}: can't be written: {error.strerror}; it was left as it was") from None
 
 
-def parse(text, name):
-    """The Conf of a file's text; name: the file's, for errors.  Raises GalafError naming every fault."""
+def parse(text, name, checked=False):
+    """The Conf of a file's text; name: the file's, for errors.  Raises GalafError naming every fault.
+
+    checked: True where the text has its form already, as a generation's has.
+    """
     data = jsontext.parse(text, name)
     faults = Faults(name, text)
-    _check_schema(data, faults)
-    faults.check()
+    if not checked:
+        _check_schema(data, faults)
+        faults.check()
     config = _uncommented(data.get("config", {}))
     conf = Conf(
         table=config.get("table", "galaf"),
