@@ -112,6 +112,11 @@ def _launchers(conf, passwd, group, faults):
 
 def _check(conf, ids, faults):
     low, high = conf.gid_range
+    for kind, noun in (("users", "uid"), ("groups", "gid")):
+        first = {}
+        for name, number in getattr(ids, kind).items():
+            if first.setdefault(number, name) != name:
+                faults.add((kind, name), f"has the {noun} {number}, as {first[number]} has: keep one of the two")
     for name, uid in ids.users.items():
         if uid > configuration.MAX_ID:
             faults.add(("users", name), f"its uid {uid} is above {configuration.MAX_ID}, which the mark can't hold")

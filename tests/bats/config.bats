@@ -50,7 +50,7 @@ refuse() {
 # serve PORT: a web server of this machine's own.
 serve() {
     /usr/bin/python3 -m http.server --bind :: "$1" >/dev/null 2>&1 3>&- &
-    eventually 5 curl --silent --output /dev/null "http://127.0.0.1:$1/"
+    eventually 20 curl --silent --output /dev/null "http://127.0.0.1:$1/"
 }
 
 # behind COMMAND ...: runs it on a third machine, whose packets this one would have to forward.
@@ -79,7 +79,7 @@ while not os.path.exists("/tmp/go"):
 held.sendall(b"GET / HTTP/1.1\r\nHost: held\r\nConnection: close\r\n\r\n")
 open("/tmp/reply", "wb").write(held.recv(4096))
 ' "$2" "$3" 3>&- &
-    eventually 5 test -e /tmp/held
+    eventually 20 test -e /tmp/held
 }
 
 # on_terminal INPUT COMMAND ...: runs it on a terminal that types the input.
@@ -259,7 +259,7 @@ JSON
     passes nft list set inet galaf post-filter-in
     says "$(printf '0x%08x' $(($(getent group web | cut -d: -f3) << 16 | 1))) counter packets"
     touch /tmp/go
-    eventually 5 test -s /tmp/reply
+    eventually 20 test -s /tmp/reply
     file_says /tmp/reply "200 OK"
     fails 7 in_group web $curl http://198.18.0.10/
     fails 1 nft list set inet galaf post_4
@@ -369,6 +369,10 @@ JSON
     refuse 'not UTF-8' < <(printf '{ "\xff": 1 }')
     useradd -u 70000 -M highuid
     refuse '$.users.highuid: its uid 70000 is above 65535' <<<'{ "users": { "highuid": {} } }'
+    useradd --non-unique -u 1000 -M alias
+    refuse '$.users.alias: has the uid 1000, as alice has' <<<'{ "users": { "alice": { "rule": "" }, "alias": {} } }'
+    groupadd --non-unique -g "$(getent group web | cut -d: -f3)" webtoo
+    refuse '$.groups.webtoo: has the gid' <<<'{ "groups": { "web": { "rule": "" }, "webtoo": {} } }'
 }
 
 @test "not root; a file that is not there; wrong usage" {
