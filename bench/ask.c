@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ask COUNT NAME ...: asks the name server at 127.0.0.1 for the IPv4 address of each name, then
- * COUNT times more, of each in turn, and prints the median of the nanoseconds that the later
+ * COUNT times more, of each in turn, and prints the lower quartile of the nanoseconds that the later
  * answers took; with COUNT 0, that of the first ones.  An answer without an address is an error. */
 #include <arpa/inet.h>
 #include <err.h>
@@ -57,5 +57,5 @@ int main(int argc, char **argv)
         ask(fd, i & 0xffff, argv[2 + i % names]);
         times[i] = now() - start;
     }
-    print_median(count ? times + names : times, count ? count : names);
+    print_quartile(count ? times + names : times, count ? count : names);
 }

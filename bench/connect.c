@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* connect PORT COUNT ADDRESS ...: opens and closes COUNT TCP connections to the IPv4 addresses in
- * turn, one after another, and prints the median of the nanoseconds that each took.  The close is
+ * turn, one after another, and prints the lower quartile of the nanoseconds that each took.  The close is
  * an ordinary one, which leaves a local port in TIME_WAIT: more addresses are more connections
  * before ports get scarce. */
 #include <arpa/inet.h>
@@ -33,5 +33,5 @@ int main(int argc, char **argv)
         once(argv[3 + i % (argc - 3)], number(argv[1]));
         times[i] = now() - start;
     }
-    print_median(times, count);
+    print_quartile(times, count);
 }

@@ -22,24 +22,39 @@ class Failed(Exception):
 
 
 class Machine:
-    """One lab, whose internet has a name server and a port that takes everything."""
+    """One lab, whose internet has a name server and a port that takes everything.
+
+    The port is a process outside the lab's control group, where no eBPF program of the lab's
+    runs for it, as none would on another machine.
+    """
 
     def __init__(self):
         self._lab = subprocess.Popen([TOP / "tests/lab", TOP / "bench/machine"], stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, text=True, env={**os.environ, "LAB_INTERNET": "no"})
-        self.internet("taskset", "-c", SERVER, BUILD / "serve", PORT, ADDRESSES[0])
         self.internet("dnsmasq", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
                       "--bind-interfaces", "--listen-address=192.0.2.1", "--pid-file=/run/internet-dnsmasq.pid",
                       "--local-ttl=3600",
                       f"--address=/bench.example/{ADDRESSES[0]}", "--synth-domain=new.example,198.18.0.0/16",
                       *(f"--address=/many.example/{address}" for address in ADDRESSES))
+        self._server = subprocess.Popen(
+            ["nsenter", f"--net={self._namespace()}", "taskset", "-c", SERVER, BUILD / "serve", str(PORT), ADDRESSES[0]],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self._server.stdout.readline()
+
+    def _namespace(self):
+        """The network namespace at the other end of the cable, as a path of this machine's."""
+        groups = subprocess.run(["findmnt", "--noheadings", "--first-only", "--types", "cgroup2", "--output", "TARGET"],
+                                check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        members = Path(groups, f"galaf-lab-{self._lab.pid}", "cgroup.procs").read_text(encoding="ascii").split()
+        return f"/proc/{members[-1]}/root/run/netns/internet"
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._lab.stdin.close()
-        self._lab.wait()
+        for process in (self._server, self._lab):
+            process.stdin.close()
+            process.wait()
 
     def ask(self, *argv, stdin="", timeout=120):
         """Runs a command and waits for it.  Returns what bench/machine answers; raises Failed unless it ended well."""

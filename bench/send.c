@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* send tcp|udp|sendto ADDRESS PORT COUNT: sends COUNT portions as fast as it goes and prints the
- * median of the nanoseconds that each took.  A portion is 4 MiB of one TCP stream, or 64 UDP
+ * lower quartile of the nanoseconds that each took.  A portion is 4 MiB of one TCP stream, or 64 UDP
  * packets of 64 bytes from a connected socket (udp) or an unconnected one (sendto).  ADDRESS is
  * IPv4.  UDP begins with a packet that is answered, as in any conversation: conntrack calls a
  * flow without answers new. */
@@ -63,5 +63,5 @@ int main(int argc, char **argv)
         portion(fd, tcp ? BLOCKS : PACKETS, tcp ? BLOCK : PACKET, to, size);
         times[i] = now() - start;
     }
-    print_median(times, count);
+    print_quartile(times, count);
 }

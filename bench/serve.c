@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* serve PORT ADDRESS: takes TCP connections on a port, and UDP packets at one IPv4 address, and
  * throws away what they bring; a UDP packet of one byte it sends back, from that address.  It
- * goes into the background once both are bound. */
+ * prints a line once both are bound, and ends, as leader of its process group, with its standard input. */
 #include <arpa/inet.h>
 #include <err.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,10 +38,15 @@ int main(int argc, char **argv)
         errx(2, "usage: serve PORT ADDRESS");
     int udp = bound(SOCK_DGRAM, atoi(argv[1]), inet_addr(argv[2]));
     int tcp = bound(SOCK_STREAM, atoi(argv[1]), INADDR_ANY);
-    if (listen(tcp, 4096) != 0 || daemon(1, 0) != 0)
+    if (listen(tcp, 4096) != 0 || puts("ready") < 0 || fflush(stdout) != 0)
         err(1, "serve");
     if (fork() == 0)
         sink(udp);
+    if (fork() == 0) {
+        while (read(0, waste, sizeof waste) > 0)
+            ;
+        kill(0, SIGKILL);
+    }
     for (;;) {
         int fd = accept(tcp, NULL, NULL);
         while (read(fd, waste, sizeof waste) > 0)

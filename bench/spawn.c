@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* spawn COUNT PROGRAM [ARG ...]: runs a program COUNT times, one after another, and prints the
- * median of the nanoseconds from each one's start to its end.  PROGRAM is an absolute path. */
+ * lower quartile of the nanoseconds from each one's start to its end.  PROGRAM is an absolute path. */
 #include <err.h>
 #include <errno.h>
 #include <spawn.h>
@@ -31,5 +31,5 @@ int main(int argc, char **argv)
         once(argv + 2);
         times[i] = now() - start;
     }
-    print_median(times, count);
+    print_quartile(times, count);
 }
