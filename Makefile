@@ -71,6 +71,10 @@ lint: deb
 test-vm: deb
 	tests/run-machines --vm
 
+# The launcher, on random input, under the sanitizers; FUZZ_SECONDS long.
+fuzz:
+	$(MAKE) -C launcher fuzz
+
 bench: deb
 	tests/setup services
 	bench/run
@@ -81,4 +85,4 @@ clean:
 	$(MAKE) -C bpf clean
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: all install deb check lint test-vm bench clean
+.PHONY: all install deb check lint test-vm fuzz bench clean
