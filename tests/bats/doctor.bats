@@ -340,9 +340,10 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     rm -r /run/nscd
 }
 
-@test "other_tables: what redirects, sets marks; a plain table is none of these" {
-    nft 'table inet plain { chain out { type filter hook output priority 5; tcp dport 25 drop; }; }'
+@test "other_tables: what redirects, sets marks; a table that drops or accepts first is none of these" {
+    nft 'table inet plain { chain out { type filter hook output priority -400; tcp dport 25 drop; accept; }; }'
     finds ok other_tables
+    finds ok probe_out
     nft 'table ip proxy { chain out { type nat hook output priority -100; tcp dport 80 redirect to :9040; }; }'
     finds warning other_tables "ip proxy out has redirect"
     nft delete table ip proxy
@@ -350,6 +351,26 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     finds warning other_tables "ip marks out sets the ct mark" "sets the meta mark"
     nft delete table ip marks
     nft delete table inet plain
+}
+
+@test "other_tables: rules of iptables, by way of nft and by the kernel's older tables, in either family" {
+    local nat="-t nat OUTPUT -p tcp --dport 80 -j REDIRECT --to-ports 9040" raw="-t raw OUTPUT -p udp -j NOTRACK"
+    for program in iptables-nft ip6tables-nft iptables-legacy ip6tables-legacy; do
+        family=${program%%tables*}
+        $program -A OUTPUT -p tcp --dport 25 -j ACCEPT
+        finds ok other_tables
+        # shellcheck disable=SC2086     # several words
+        for rule in "$nat" "$raw"; do
+            $program ${rule/OUTPUT/-A OUTPUT}
+            finds warning other_tables "$family ${rule:3:3} OUTPUT has " "iptables-legacy-save"
+            $program ${rule/OUTPUT/-D OUTPUT}
+        done
+        finds ok other_tables
+        $program -F
+    done
+    mv /usr/sbin/iptables-legacy-save /usr/sbin/away
+    finds warning other_tables "ip filter, raw, nat of iptables-legacy, which is not here"
+    mv /usr/sbin/away /usr/sbin/iptables-legacy-save
 }
 
 @test "others: a bridge without forward rules, a tunnel" {

@@ -84,6 +84,23 @@ def test_touching():
         "inet fast f forwards past the rules", "ip galaf c has redirect"]
 
 
+def test_touching_legacy():
+    """Of what iptables-save prints only targets count, not words in comments or names of chains."""
+    listing = """# Generated
+*nat
+:OUTPUT ACCEPT [0:0]
+:DNAT - [0:0]
+-A OUTPUT -p tcp -m tcp --dport 80 -m comment --comment "a -j MARK b" -j REDIRECT --to-ports 9040
+-A POSTROUTING -o eth0 -j MASQUERADE
+COMMIT
+*raw
+-A OUTPUT -j CT --notrack
+-A OUTPUT -m comment --comment "-j" -j ACCEPT
+COMMIT
+"""
+    assert list(doctor.touching_legacy("ip6", listing)) == ["ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
+
+
 def test_few():
     """A long list ends in a number; a file's name can't clear the screen."""
     assert doctor.few(range(7)) == "0, 1, 2, 3, 4 and 2 more"
