@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,8 +20,9 @@
 #include <unistd.h>
 
 /* Linux 6.6's fchmodat2, which older libseccomp can't name; the number is the same on every
- * architecture of Debian's except alpha and mips.  The C library does without it. */
+ * architecture of Debian's except alpha and mips.  Its mode is in the low half of an argument. */
 #define FCHMODAT2 452
+#define FCHMODAT2_MODE (offsetof(struct seccomp_data, args[2]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
 
 /* Masks the O_DIRECTORY that O_TMPFILE contains. */
 #define TMPFILE (O_TMPFILE & ~O_DIRECTORY)
@@ -106,9 +109,11 @@ static void print(const struct sock_filter *instruction)
 static void print_filter(const char *name, scmp_filter_ctx filter)
 {
     const struct sock_filter first[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),      /* the number of the system call */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FCHMODAT2, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(ENOSYS)),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FCHMODAT2, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FCHMODAT2_MODE),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(EPERM)),
     };
     struct sock_filter instruction;
     int fd = memfd_create("filter", 0);
