@@ -300,6 +300,23 @@ XDG_RUNTIME_DIR=/run/user/1000
 XMODIFIERS=@im=fcitx" "$(LC_ALL=C sort <<<"$output")"
 }
 
+# documented: the variables that the manual says are kept, each with a value that it may have.
+documented() {
+    sed -n '/^With any value are kept/,/^All else is dropped/p' "$BATS_TEST_DIRNAME/../../man/galaf.1" |
+        sed -nE 's/^\.BR? ([A-Z][A-Z0-9_]*)( ,| \.)?$/\1=value/p'
+    locale | sed -nE '/^LC_ALL/!s/^(LC_[A-Z]+)=.*/\1=value/p'
+}
+
+@test "each variable that the manual names is kept, and the launcher knows no other" {
+    local -a given
+    mapfile -t given < <(documented | sed -E 's/(BUS_ADDRESS)=value/\1=unix:path=\/run\/bus/' | LC_ALL=C sort -u)
+    [ ${#given[@]} -gt 80 ]
+    passes as alice env -i "${given[@]}" /usr/bin/galaf browser
+    same "$(printf '%s\n' "${given[@]}")" "$(grep -v '^PATH=' <<<"$output" | LC_ALL=C sort)"
+    same "$(printf '%s\n' "${given[@]%%=*}" | LC_ALL=C sort)" "$(sed -n '/paths\[\] = {/,/^static bool plain/p' \
+        "$BATS_TEST_DIRNAME/../../launcher/command.c" | grep -oE '"[A-Z0-9_]+"' | tr -d '"' | LC_ALL=C sort)"
+}
+
 @test "a value that leads elsewhere, or that runs a program, is dropped" {
     passes as alice env -i LANGUAGE=../../../tmp/x LC_ALL=/tmp/x LANG=%n TZ=:/tmp/x TERM=/tmp/x GTK_IM_MODULE=/tmp/x.so \
         DBUS_SESSION_BUS_ADDRESS=unixexec:path=/tmp/x AT_SPI_BUS_ADDRESS='unix:path=/a;unixexec:path=/tmp/x' \
