@@ -5,7 +5,7 @@
 load helper
 
 setup() {
-    rm -f /etc/nftables.d/own.nft
+    rm -f /etc/nftables.d/own.nft /etc/nftables.d/z.nft
     for name in web post mail-program fresh echo-er; do
         groupdel "$name" 2>/dev/null || true
     done
@@ -100,31 +100,79 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP).connect(("
     same "$before" "$(getent group; cat "$CONF")"
 }
 
+# own_rules: a file of the administrator's that uses the group web, and a define whose name begins so.
+own_rules() {
+    printf '%s\n' 'define web-server = 7' 'table inet galaf {' '    chain neighbours_out {' \
+        '        ct mark { $web } udp dport 9 accept     # web' '        ct mark $web-server udp dport 9 accept' \
+        '    }' '}' >/etc/nftables.d/own.nft
+    galaf_config --set '$.groups.post.rule6' 'ct mark $web tcp dport 9'
+    passes galaf_config --yes
+}
+
 @test "rename: group, key and every mention; gid, files, layout and permission stay" {
     number=$(gid web)
     touch /home/alice/one
     chgrp web /home/alice/one
-    printf 'table inet galaf {\n    chain neighbours_out {\n        ct mark $web udp dport 9 accept\n    }\n}\n' \
-        >/etc/nftables.d/own.nft
-    passes galaf_config --yes
+    own_rules
     fails 1 galaf_group rename web post
     says "there is such a group already"
     fails 1 galaf_group rename audio sound
     says "is no application group"
-    fails 1 galaf_group rename web mail-program     # /etc/nftables.d has the old name, so galaf_config refuses
-    says "own.nft: names web too"
-    sed -i 's/\$web/$mail-program/' /etc/nftables.d/own.nft
-    passes galaf_config --yes
+    passes galaf_group rename web mail-program
+    says "is now mail-program, gid $number as before" "enforced"
     same "$number" "$(gid mail-program)"
     same "" "$(gid web)"
     same mail-program "$(stat -c %G /home/alice/one)"
     file_says "$CONF" '"mail-program":   { "rule": "tcp dport 80"' '"from": [ "mail-program" ]' '"%mail-program"' \
-        '"inbound": { "mail-program": "tcp dport 8001" }' '"# web": "the web"'
+        '"inbound": { "mail-program": "tcp dport 8001" }' '"# web": "the web"' '"ct mark $mail-program tcp dport 9"'
+    file_says /etc/nftables.d/own.nft '{ $mail-program } udp dport 9 accept     # web' 'ct mark $web-server udp' \
+        'define web-server = 7'
     passes in_group mail-program fetch http://198.18.0.10/
-    rm /etc/nftables.d/own.nft
-    passes galaf_config --yes
     passes galaf_group rename mail-program web
-    says "is now web, gid $number as before" "enforced"
+    passes in_group web fetch http://198.18.0.10/
+}
+
+# counted_to_web GROUP: packets and bytes of its own that are recorded for web.example.
+counted_to_web() {
+    galaf_stats --json --set "record/$1/out4" | jq --raw-output \
+        '.sets[][] | select(.address == "198.18.0.10") | "\(.packets) \(.bytes)"'
+}
+
+@test "rename: what the group's sets have learned and counted goes on under the new name" {
+    start_dnsmasq
+    galaf_config --set '$.users' '{ "dnsmasq": { "rule": "udp dport 53" } }'
+    galaf_config --set '$.groups.web.domains' '[ "web.example" ]'
+    galaf_config --set '$.groups.web.record' true
+    passes galaf_config --yes
+    passes as alice galaf web --silent --ipv4 http://web.example/
+    nft add element inet galaf web_4 '{ 198.18.0.99 }'
+    printf 'table inet galaf {\n    chain neighbours_out {\n        ip daddr @web_4 udp dport 9 accept\n    }\n}\n' \
+        >/etc/nftables.d/own.nft
+    passes galaf_config --yes
+    counted=$(counted_to_web web)
+    [ "${counted%% *}" -gt 0 ]
+    passes galaf_group rename web mail-program
+    file_says /etc/nftables.d/own.nft '@mail-program_4'
+    passes nft get element inet galaf mail-program_4 '{ 198.18.0.99 }'
+    same "$counted" "$(counted_to_web mail-program)"
+    passes nft list sets table inet galaf
+    says_not "web_" "record/web"
+    passes galaf_doctor rules
+    passes as alice galaf mail-program --silent http://web.example/
+    says "web.example 80"
+    fails 7 as alice galaf mail-program --silent http://198.18.0.20/
+}
+
+@test "rename is undone as a whole where the rules can't be loaded" {
+    galaf_config --set '$.groups.web.record' true
+    own_rules
+    before=$(getent group web post; cat "$CONF" /etc/nftables.d/own.nft; nft -t list sets)
+    grep -q "record/web/in6" <<<"$before"
+    printf 'nonsense\n' >/etc/nftables.d/z.nft
+    fails 1 galaf_group rename web mail-program
+    says "the group is still web: nothing was changed" nonsense
+    same "$before" "$(getent group web post; cat "$CONF" /etc/nftables.d/own.nft; nft -t list sets)"
+    rm /etc/nftables.d/z.nft
     passes in_group web fetch http://198.18.0.10/
 }
 
@@ -177,6 +225,9 @@ three" /home/alice/other
 @test "delete refuses: another entry means it, it runs, it is a login group, it is outside the range, changes wait" {
     fails 1 galaf_group delete web --yes
     says '$.groups.post.from[0]: still means web' '$.groups.post.users[1]' '$.inbound.web'
+    own_rules
+    fails 1 galaf_group delete web --yes
+    says '$.groups.post.rule6: still means web' '/etc/nftables.d/own.nft: still means web'
     fails 1 galaf_group delete audio --yes
     says "no application group"
     fails 1 galaf_group delete nothing-of-it --yes
