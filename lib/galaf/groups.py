@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Making and removing application groups."""
+import functools
 import grp
 import json
+import os
+import re
 
 from .errors import GalafError
 from .run import CommandFailed, run
@@ -52,30 +55,51 @@ def executables():
 def delete(name, progress=None):
     """Gives the files of a group to nogroup, so that no later group of its gid inherits them; then removes it.
 
-    Returns the paths of the files.  They are changed from within their folders and only if they
-    still have the gid: a user who puts a link in a folder's place leads it to no other file.
+    Returns the paths of the files, and of those among them that keep the gid, as on a read-only file
+    system.  They are changed from within their folders and only if they still have the gid: a user
+    who puts a link in a folder's place leads it to no other file.
     """
-    gid = str(grp.getgrnam(name).gr_gid)
-    files = list(_find(progress, "-gid", gid, "-print0", "-execdir", "chown", "--no-dereference", f"--from=:{gid}",
-                       ":nogroup", "--", "{}", "+"))
+    gid = grp.getgrnam(name).gr_gid
+    files = list(_find(progress, "-gid", str(gid), "-print0", "-execdir", "chown", "--no-dereference",
+                       f"--from=:{gid}", ":nogroup", "--", "{}", "+"))
+    kept = [path for path in files if os.path.lexists(path) and os.lstat(path).st_gid == gid]
     run("groupdel", "--", name)
-    return files
+    return files, kept
 
 
 def _find(progress, *expression):
     """What find(1) prints of each local file system, cut at NUL; folders that can't be read are left out."""
-    for mount in _local_mounts():
+    mounts = _mounts()
+    for mount, kind in mounts.items():
+        if not _is_local(kind):
+            continue
         if progress:
             progress(mount)
-        said = run("find", mount, "-xdev", "-ignore_readdir_race", *expression, ok=(0, 1))
+        said = run("find", mount, "-ignore_readdir_race", *_within(mount, kind, mounts), *expression, ok=(0, 1))
         yield from filter(None, said.split("\0"))
 
 
-def _local_mounts():
-    """The mount points of file systems whose files are this machine's own."""
-    with open("/proc/filesystems", encoding="ascii") as stream:
-        kinds = {line.split()[-1]: line.startswith("nodev") for line in stream}
+def _mounts():
+    """{mount point: type of its file system}."""
     listed = json.loads(run("findmnt", "--json", "--list", "--output", "TARGET,FSTYPE"))["filesystems"]
-    found = [mount["target"] for mount in listed
-             if mount["fstype"] in ("tmpfs", "overlay", "zfs") or not kinds.get(mount["fstype"], True)]
-    return list(dict.fromkeys(found))
+    return {mount["target"]: mount["fstype"] for mount in listed}
+
+
+@functools.lru_cache(maxsize=None)
+def _is_local(kind):
+    """Whether the files of such a file system are this machine's own."""
+    with open("/proc/filesystems", encoding="ascii") as stream:
+        on_a_device = {line.strip() for line in stream if not line.startswith("nodev")}
+    return kind in ("tmpfs", "overlay", "zfs") or kind in on_a_device
+
+
+def _within(mount, kind, mounts):
+    """What keeps find(1) on a file system.
+
+    btrfs gives each subvolume a device number of its own, and users may make some: there find
+    goes by the mount points.
+    """
+    if kind != "btrfs":
+        return ["-xdev"]
+    below = (other for other in mounts if other.startswith(mount.rstrip("/") + "/"))
+    return [word for other in below for word in ("-path", re.sub(r"([\\*?[])", r"\\\1", other), "-prune", "-o")]

@@ -222,6 +222,42 @@ three" /home/alice/other
     same nogroup "$(stat -c %G /home/alice/link)"
 }
 
+@test "delete and list --files go into the subvolumes of btrfs, and into no other file system twice" {
+    local below=/srv/b/sub/deeper
+    mkdir /srv/b
+    truncate --size 120M /tmp/btrfs
+    mkfs.btrfs --quiet --mixed /tmp/btrfs
+    mount -o loop /tmp/btrfs /srv/b
+    btrfs subvolume create /srv/b/sub
+    btrfs subvolume create $below
+    mkdir "$below/a[b]*"
+    mount -t tmpfs tmpfs "$below/a[b]*"
+    touch /srv/b/one /srv/b/sub/two $below/three "$below/a[b]*/four"
+    chgrp post /srv/b/one /srv/b/sub/two $below/three "$below/a[b]*/four"
+    passes galaf_group list --files --json
+    says '"execv": [], "files": 4'
+    cp /usr/bin/true $below/five
+    chgrp web $below/five
+    chmod 2755 $below/five
+    fails 1 galaf_doctor set_group
+    says $below/five
+    passes galaf_group delete post --yes
+    says "group post deleted, 4 files given to nogroup"
+    same nogroup "$(stat -c %G /srv/b/one /srv/b/sub/two $below/three "$below/a[b]*/four" | uniq)"
+    umount --recursive /srv/b
+}
+
+@test "delete says which files it can't change, and removes the group all the same" {
+    mount -t tmpfs tmpfs /srv
+    touch /srv/fixed /home/alice/loose
+    chgrp post /srv/fixed /home/alice/loose
+    mount -o remount,ro /srv
+    passes galaf_group delete post --yes
+    says "group post deleted, 1 files given to nogroup" "1 files keep the gid" "'/srv/fixed'"
+    same "" "$(gid post)"
+    umount /srv
+}
+
 @test "delete refuses: another entry means it, it runs, it is a login group, it is outside the range, changes wait" {
     fails 1 galaf_group delete web --yes
     says '$.groups.post.from[0]: still means web' '$.groups.post.users[1]' '$.inbound.web'
