@@ -8,7 +8,7 @@ load helper
 BYPASS=/tmp/bypass
 # What needs no privilege, and what the kernel wants CAP_NET_RAW or CAP_NET_ADMIN for.
 ORDINARY="tcp4 tcp6 tcp-mapped tcp-fast-open mptcp4 mptcp6 udp4 udp6 udp-mapped udp-connected udp-cork \
-    udp-fragments4 udp-fragments6 udplite broadcast multicast4 multicast6 name-server4 name-server6 dhcp-server \
+    udp-segments udp-fragments4 udp-fragments6 udplite broadcast multicast4 multicast6 name-server4 name-server6 dhcp-server \
     bound-to-cable join-multicast4"
 PRIVILEGED="ip-options raw4 raw6 raw-sctp raw-dccp raw-protocol own-header extension-headers socket-mark packet-socket"
 
@@ -131,7 +131,7 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         mptcp*) holds "MPTCP" ECONNREFUSED as alice $BYPASS/send.py "$way" ;;
         udp-cork) holds "UDP gathered in the socket (UDP_CORK)" "done" as alice $BYPASS/send.py "$way" ;;
         udplite) holds "UDP-Lite" EPERM as alice $BYPASS/send.py "$way" ;;
-        udp*) holds "UDP, also connected, also in fragments, IPv4, IPv6 and mapped" EPERM as alice $BYPASS/send.py "$way" ;;
+        udp*) holds "UDP, also connected, in fragments or segments, IPv4, IPv6 and mapped" EPERM as alice $BYPASS/send.py "$way" ;;
         join*) holds "joining an IPv4 multicast group (IGMP)" "done" as alice $BYPASS/send.py "$way" ;;
         multicast?) holds "broadcast, multicast" EPERM as alice $BYPASS/send.py "$way" ;;
         broadcast) holds "broadcast, multicast" EPERM as alice $BYPASS/send.py "$way" ;;
@@ -167,6 +167,10 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         own-header) holds "$what, as root in no group" "done" as root $BYPASS/send.py "$way" ;;
         *) holds "$what, as root in no group" EPERM as root $BYPASS/send.py "$way" ;;
         esac
+    done
+    setcap cap_net_raw+ep "$(readlink -f /usr/bin/ping)"
+    for family in 198.18.0.10 2001:2:0:1::10; do
+        holds "ping, which has CAP_NET_RAW" "+1 errors=refused" as alice ping -n -c 1 -W 1 $family
     done
     cannot_be_stopped "packet socket, as root" as root $BYPASS/send.py packet-socket
 }
@@ -209,6 +213,10 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 }
 
 @test "set-gid files: made by the user, by another user, by an application, on any file system" {
+    for folder in /tmp /dev/shm; do
+        passes as bob install --mode 2755 /usr/bin/curl $folder/h
+        holds "set-gid file made by another user" "Failed to connect" as alice $folder/h --silent --show-error http://198.18.0.10/
+    done
     for folder in /home/alice /tmp /dev/shm; do
         holds "set-gid file of a group one isn't in" "Operation not permitted" \
             as alice bash -c "cp /usr/bin/curl $folder/f && chgrp web $folder/f && chmod 2755 $folder/f && $folder/f http://198.18.0.10/"
@@ -387,6 +395,10 @@ C
         holds "galaf under a limit of zero" "" as alice bash -c "prlimit $limit /usr/bin/galaf shell \
             bash -c '[ \$(id -gn) = shell ] || $BYPASS/send.py tcp4'; :"
     done
+    # /dev/full is what the C library opens for standard input, to be written to alone.
+    holds "galaf with descriptors 0, 1 and 2 closed" "=empty devices in their place" as alice bash -c \
+        "exec galaf shell bash -c 'id -gn >$BYPASS/closed; readlink /proc/\$\$/fd/[012] >>$BYPASS/closed' <&- >&- 2>&-"
+    same $'shell\n/dev/full\n/dev/null\n/dev/null' "$(cat $BYPASS/closed)"
     holds "galaf with an empty argv" "wants the name of a group" as alice /usr/bin/python3 -c "import ctypes
 none = (ctypes.c_char_p * 1)()
 ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
@@ -413,8 +425,5 @@ ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
 }
 
 @test "SECURITY.md has the table that these attempts make" {
-    local -a rows
-    mapfile -t rows <"$BATS_FILE_TMPDIR/table"
-    [ ${#rows[@]} -gt 50 ]
-    file_says "$BATS_TEST_DIRNAME/../../SECURITY.md" "${rows[@]}"
+    is_table 1 "$BATS_FILE_TMPDIR/table"
 }

@@ -103,6 +103,13 @@ file_says() {
     done
 }
 
+# is_table NUMBER FILE: the file has the rows of that table of SECURITY.md, no more and no fewer, in that order.
+is_table() {
+    run diff -u --label SECURITY.md <(awk -v number="$1" '/^\|---/ { at++; next } /^\|/ && !/^\| attempt / && at == number' \
+        "$BATS_TEST_DIRNAME/../../SECURITY.md") "$2"
+    [ "$status" = 0 ] || complain "the table of SECURITY.md is another" "$output"
+}
+
 # complain WHAT [DETAIL ...]: fails the test with these words.
 complain() {
     printf '%s\n' "$@" >&2

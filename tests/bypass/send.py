@@ -106,6 +106,13 @@ def udp_cork():
     sock.setsockopt(socket.IPPROTO_UDP, 1, 0)
 
 
+def udp_segments():
+    """A buffer that the kernel, or the network card, cuts into datagrams."""
+    sock = open_socket(socket.AF_INET)
+    sock.setsockopt(socket.IPPROTO_UDP, 103, 500)       # UDP_SEGMENT
+    sock.sendto(DATA.ljust(1500), (HOST4, 5000))
+
+
 def udplite():
     send(socket.AF_INET, protocol=UDPLITE)
 
