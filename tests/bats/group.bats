@@ -336,6 +336,37 @@ refuses() {
     takes '[ "/opt/tools/loop" ]'
 }
 
+@test "who may start a command, from which group, and with what environment, as galaf_conf.json has it" {
+    groupadd --gid 2000 --users bob friends
+    configure <<'JSON'
+{
+    "groups": {
+        "hers":  { "users": [ "alice" ], "execv": [ "/usr/bin/env", "…" ],
+                   "env": { "keep": [ "EDITOR" ], "set": { "MODE": "quiet and\tslow", "LANG": "C" } } },
+        "theirs": { "users": [ "%friends" ], "from": [ "loose" ], "execv": [ "/usr/bin/id", "-gn" ] },
+        "loose": { "no_new_privs": false, "execv": [ "/usr/bin/env", "…" ] }
+    }
+}
+JSON
+    passes as alice env EDITOR=/x PAGER=/y LANG=de_DE.UTF-8 galaf hers
+    says EDITOR=/x $'MODE=quiet and\tslow' $'\nLANG=C\n'
+    says_not PAGER
+    fails 125 as bob galaf hers
+    says "you (uid 1001) may not start it"
+    fails 125 as alice galaf theirs
+    passes as bob galaf theirs
+    same theirs "$output"
+    passes as bob galaf loose galaf theirs
+    same theirs "$output"
+    fails 125 as alice galaf loose galaf hers
+    says "may not start it: add that group to \"from\" of \$.groups.hers"
+    passes as alice galaf hers grep NoNewPrivs /proc/self/status
+    says $'NoNewPrivs:\t1'
+    passes as bob galaf loose grep NoNewPrivs /proc/self/status
+    says $'NoNewPrivs:\t0'
+    groupdel friends
+}
+
 @test "a command that gains privilege must have the explicit word; the shipped file is in order" {
     tool /opt/tools/plain
     for gain in "chmod u+s" "chmod u-s,g+s"; do
