@@ -256,7 +256,8 @@ def members(known):
             found.append(f"{name} has the administrator {administrators}")
     if found:
         return Result(BROKEN, few(found), "gpasswd --delete USER GROUP; gpasswd --remove-password GROUP; "
-                                          "gpasswd --administrators '' GROUP; usermod --gid OTHER USER")
+                                          "gpasswd --administrators '' GROUP; usermod --gid OTHER USER; and groupmod --gid OTHER "
+                                          "GROUP where it is no application's")
     return Result(OK, f"none of {len(made)} application groups has members or a password")
 
 

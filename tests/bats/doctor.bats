@@ -205,6 +205,9 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     usermod --gid web bob
     finds broken members "web is the login group of bob"
     usermod --gid bob bob
+    groupadd --users alice friends      # which takes the number after the highest
+    finds broken members "friends has the member alice" "groupmod --gid"
+    groupmod --gid 2000 friends
     finds ok members
 }
 
