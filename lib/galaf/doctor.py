@@ -255,9 +255,9 @@ def members(known):
         if name in made and administrators:
             found.append(f"{name} has the administrator {administrators}")
     if found:
-        return Result(BROKEN, few(found), "gpasswd --delete USER GROUP; gpasswd --remove-password GROUP; "
-                                          "gpasswd --administrators '' GROUP; usermod --gid OTHER USER; and groupmod --gid OTHER "
-                                          "GROUP where it is no application's")
+        return Result(BROKEN, few(found),
+                      "gpasswd --delete USER GROUP; gpasswd --remove-password GROUP; gpasswd --administrators '' GROUP;"
+                      " usermod --gid OTHER USER; and where it is no application's: groupmod --gid OTHER GROUP")
     return Result(OK, f"none of {len(made)} application groups has members or a password")
 
 

@@ -372,7 +372,7 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
         $program -F
     done
     mv /usr/sbin/iptables-legacy-save /usr/sbin/away
-    finds warning other_tables "ip filter, raw, nat of iptables-legacy, which is not here"
+    finds warning other_tables "ip filter, nat, raw of iptables-legacy, which is not here"
     mv /usr/sbin/away /usr/sbin/iptables-legacy-save
 }
 
