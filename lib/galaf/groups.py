@@ -7,10 +7,11 @@ import os
 import re
 
 from .errors import GalafError
-from .run import CommandFailed, run
+from .run import CommandFailed, records, run
 
 LOCK_WAIT = 15      # seconds for the account files' lock, as lckpwdf(3) waits
 AT_ONCE = 200       # groups that are surely made within another second
+TOLD = 1000         # folders between two calls of progress
 
 
 def create(gids):
@@ -38,7 +39,8 @@ def rename(old, new):
 def owned(low, high, progress=None):
     """{path: gid} of the files with a gid from low to high on the local file systems.
 
-    Looks at every file, which takes its time.  progress: called with each mount point before it.
+    Looks at every file, which takes its time.  progress: called as progress(mount point, folders looked
+    at in it, ended=True when that were all), now and then.
     """
     found = {}
     for line in _find(progress, "-gid", f"+{low - 1}", "-gid", f"-{high + 1}", "-printf", "%G %p\\0"):
@@ -71,12 +73,23 @@ def _find(progress, *expression):
     """What find(1) prints of each local file system, cut at NUL; folders that can't be read are left out."""
     mounts = _mounts()
     for mount, kind in mounts.items():
-        if not _is_local(kind):
-            continue
-        if progress:
-            progress(mount)
-        said = run("find", mount, "-ignore_readdir_race", *_within(mount, kind, mounts), *expression, ok=(0, 1))
-        yield from filter(None, said.split("\0"))
+        if _is_local(kind):
+            yield from _counted(progress, mount, records(
+                "find", mount, "-ignore_readdir_race", *_within(mount, kind, mounts), *expression,
+                ",", "-type", "d", "-printf", "\\0"))
+
+
+def _counted(progress, mount, found):
+    """The records less the empty ones, of which there is one for each folder; tells their number as it goes."""
+    folders = 0
+    for record in found:
+        if record:
+            yield record
+        elif progress and folders % TOLD == 0:
+            progress(mount, folders)
+        folders += not record
+    if progress:
+        progress(mount, folders, ended=True)
 
 
 def _mounts():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one place that starts programs."""
 import os
+import subprocess
 
 import sh
 
@@ -40,3 +41,17 @@ def run(program, *arguments, stdin=None, ok=(0,)):
     except sh.ErrorReturnCode as error:
         raise CommandFailed(program, error.exit_code, error.stderr.decode(errors="replace")) from None
     return str(output)
+
+
+def records(program, *arguments):
+    """Each record that ends with NUL of what a program prints, as soon as it comes; what it complains of is left out.
+
+    They are decoded as os.fsdecode() has it, so that any file's name stays that file's.
+    """
+    environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C"}
+    with subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, env=environment) as process:
+        rest = b""
+        while chunk := process.stdout.read1(65536):
+            *whole, rest = (rest + chunk).split(b"\0")
+            yield from map(os.fsdecode, whole)

@@ -223,7 +223,9 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds ok setgid_capability
     setcap cap_setgid+ep /dev/shm/old-galaf
     finds broken setgid_capability /dev/shm/old-galaf
-    rm /dev/shm/old-galaf
+    mv /dev/shm/old-galaf $'/dev/shm/\xff'     # a name that is no UTF-8 hides nothing
+    finds broken setgid_capability '/dev/shm/\udcff'
+    rm $'/dev/shm/\xff'
 }
 
 @test "written_commands: changed since galaf_config looked, and trusted ones" {

@@ -179,18 +179,19 @@ counted_to_web() {
 @test "delete: asks, shows the files, takes permission, files, group and entry" {
     mkdir -p /home/alice/deep/er
     touch /home/alice/deep/er/one "/home/alice/deep/-two
-three" /home/alice/other
-    chgrp post /home/alice/deep/er/one /home/alice/deep/-* /home/alice/deep
+three" /home/alice/other $'/home/alice/deep/\xff'
+    chgrp post /home/alice/deep/er/one /home/alice/deep/-* /home/alice/deep $'/home/alice/deep/\xff'
     number=$(gid post)
     on_terminal 'n\n' galaf_group delete post
-    says "/home/alice/deep/er/one" "Delete the group post and give its 3 files to nogroup? [y/N]" "nothing was changed"
+    says "/home/alice/deep/er/one" "/home/alice/deep/\udcff" "Delete the group post and give its 4 files to nogroup? [y/N]" "nothing was changed"
     same "$number" "$(gid post)"
     fails 1 galaf_group delete post </dev/null
     says "with --yes"
     passes galaf_group delete post --yes
-    says "group post deleted, 3 files given to nogroup"
+    says "group post deleted, 4 files given to nogroup"
     same "" "$(gid post)"
-    same "nogroup nogroup root" "$(stat -c %G /home/alice/deep/er/one /home/alice/deep /home/alice/other | xargs)"
+    same "nogroup nogroup nogroup root" \
+        "$(stat -c %G /home/alice/deep/er/one $'/home/alice/deep/\xff' /home/alice/deep /home/alice/other | xargs)"
     fails 1 grep '"post"' "$CONF"
     file_says "$CONF" '"# web": "the web"'
     passes nft list map inet galaf apps
@@ -199,11 +200,12 @@ three" /home/alice/other
 
 @test "delete and list --files say on a terminal which file system they look through, and nowhere else" {
     on_terminal '' galaf_group list --files
-    says "looking for files in /"$'\r' "looking for files in /dev/shm"$'\r' "curl"
+    says $'\rlooking for files in /: 0 folders\rlooking for files in /: 1000 folders\rlooking for files in /: 2000 folders\r' \
+        $' folders\r\n\rlooking for files in /dev/shm: 0 folders\r' "curl"
     passes galaf_group list --files
     says_not "looking for files"
     on_terminal '' galaf_group delete post --yes
-    says "looking for files in /"$'\r' "looking for files in /dev/shm"$'\r' "group post deleted"
+    says "looking for files in /: 1000 folders" "looking for files in /dev/shm: 1 folders" "group post deleted"
     passes galaf_group add post
     passes galaf_group delete post --yes
     says "group post deleted"
