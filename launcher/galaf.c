@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef LAUNCH_TABLE
@@ -71,6 +72,14 @@ static void settle_signals(void)
     for (int number = 1; number < NSIG; number++)
         if (number != SIGHUP && number != SIGINT && number != SIGQUIT)
             signal(number, SIG_DFL);
+}
+
+/* No core dump is made: the file would show the application's memory to the user's other programs,
+ * which can kill it, but not look into it. */
+static void settle_limits(void)
+{
+    if (setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }) != 0)
+        refuse(OWN_FAILURE, "cannot limit core dumps: %s", strerror(errno));
 }
 
 static void open_table(struct table *table)
@@ -237,6 +246,7 @@ int main(int argc, char *argv[])
         refuse(OWN_FAILURE, "wants the name of a group: galaf --list shows them, galaf --help says more");
     if (argv[1][0] != '-') {
         settle_signals();
+        settle_limits();
         launch(argv[1], argv + 2);
     }
     if (strcmp(argv[1], "--test") == 0)

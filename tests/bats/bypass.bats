@@ -303,6 +303,25 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         "descriptors EACCES" "namespace EACCES" "root EACCES"
 }
 
+# dumps COMMAND ...: alice starts sleep by it, allows a core dump, and ends it by a signal that makes one.
+dumps() {
+    # shellcheck disable=SC2016     # for the other shell
+    in_background bash -c 'cd "$1" && ulimit -c unlimited && shift && exec "$@"' bash $BYPASS/dumps "$@"
+    eventually 5 grep -qx sleep "/proc/$pid/comm"
+    as alice kill -SEGV "$pid"
+    eventually 5 bash -c "! kill -0 $pid 2>/dev/null"
+    ls $BYPASS/dumps
+}
+
+@test "an application's memory isn't to be had by killing it" {
+    mkdir -m 777 $BYPASS/dumps
+    passes dumps sleep 60
+    says core
+    rm $BYPASS/dumps/*
+    holds "core dump of an application, killed for it" "=none" dumps galaf shell sleep 60
+    same "" "$output"
+}
+
 @test "an application makes no user namespace, by which the user's other programs would come to its group" {
     holds "an application makes a user namespace" "Operation not permitted" as alice galaf shell unshare --user \
         --map-current-user sleep 60

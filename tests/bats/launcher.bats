@@ -367,10 +367,10 @@ os.execv('/usr/bin/galaf', ['galaf', 'show'])"
     says $'SigIgn:\t0000000000000000'
 }
 
-@test "umask, working directory, limits and priority are the caller's" {
-    table 'browser | 30004 | execv | /bin/bash | -c | umask; pwd; ulimit -n; nice'
-    passes as alice bash -c 'umask 027; cd /tmp/l; ulimit -n 99; exec nice -n 7 galaf browser'
-    same $'0027\n/tmp/l\n99\n7' "$output"
+@test "umask, working directory, limits and priority are the caller's, but for core dumps: there are none" {
+    table 'browser | 30004 | execv | /bin/bash | -c | umask; pwd; ulimit -n; nice; ulimit -Sc; ulimit -Hc'
+    passes as alice bash -c 'umask 027; cd /tmp/l; ulimit -n 99 -c unlimited; exec nice -n 7 galaf browser'
+    same $'0027\n/tmp/l\n99\n7\n0\n0' "$output"
 }
 
 @test "limits at zero: nothing is started in the wrong group" {
