@@ -2,8 +2,10 @@
 """What galaf_doctor makes of texts; what it finds on a machine is in tests/bats/doctor.bats."""
 import copy
 import json
+import re
 
 import pytest
+from conftest import TOP
 
 from galaf import accounts, commands, doctor, jsontext, mark
 
@@ -99,6 +101,16 @@ COMMIT
 COMMIT
 """
     assert list(doctor.touching_legacy("ip6", listing)) == ["ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
+
+
+@pytest.mark.parametrize("check", [check.__name__ for check in doctor.CHECKS])
+def test_each_check_is_known_everywhere(check):
+    """A check is in the manual and the completion, and a test of the installed package breaks what it looks at."""
+    page, completion, tests = ((TOP / name).read_text(encoding="utf-8") for name in (
+        "man/galaf_doctor.8", "completions/galaf_doctor", "tests/bats/doctor.bats"))
+    assert f"\n.B {check}\n" in page
+    assert re.search(rf"\b{check}\b", completion)
+    assert re.search(rf"finds (warning|broken) {check}\b", tests)
 
 
 def test_few():
