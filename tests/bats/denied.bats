@@ -253,9 +253,9 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
     says "galaf_denied: yesterday: not a time: write boot"
 }
 
-# following [OPTION ...]: galaf_denied --follow in the background, past its first look.
+# following: galaf_denied --follow in the background, past its first look.
 following() {
-    galaf_denied --follow "$@" >/tmp/followed 2>&1 3>&- &
+    galaf_denied --follow >/tmp/followed 2>&1 3>&- &
     sleep 1
 }
 

@@ -92,6 +92,7 @@ taken() {
     echo galaf_capable
 }
 
+# shellcheck disable=SC2046     # nothing, or a word
 OURS=$(echo galaf_answers $(taken) galaf_connect4 galaf_connect6 galaf_sendmsg4 galaf_sendmsg6 galaf_socket)
 
 # priority: the SO_PRIORITY of a new socket, which our program leaves at 0.
