@@ -19,7 +19,7 @@ from pathlib import Path
 from debian import deb822
 from debian.debian_support import Version
 
-from . import accounts, commands, conf, firewall, generation, groups, mark, paths, probe, resolver
+from . import accounts, commands, conf, firewall, generation, groups, iprule, paths, probe, resolver
 from .errors import GalafError
 from .plan import Plan
 from .run import SEARCH, run
@@ -386,28 +386,10 @@ def routing(known):
     """No routing rule takes an entry's mark for its own."""
     if not known.meta.get("ebpf", True):
         return Result(OK, "sockets have no mark")
-    found = [f"{name} (rule {priority})" for value, mask, priority in routing_marks()
-             for name, used in marks_in_use(known.ids).items() if any(one & mask == value & mask for one in used)]
+    found = iprule.taken(known.ids)
     if found:
-        return Result(BROKEN, f"ip rule routes by the marks of {few(dict.fromkeys(found))}",
-                      "galaf_config --no-ebpf, or another gid for the group")
+        return Result(BROKEN, f"ip rule routes by the marks of {few(found)}", iprule.MEND)
     return Result(OK, "no ip rule matches the mark of an entry")
-
-
-def routing_marks():
-    """Each (mark, mask, priority) of the rules of ip-rule(8)."""
-    for family in ("-4", "-6"):
-        for rule in json.loads(run("ip", family, "-j", "rule") or "[]"):
-            if "fwmark" in rule:
-                yield int(rule["fwmark"], 0), int(rule.get("fwmask", "0xffffffff"), 0), rule["priority"]
-
-
-def marks_in_use(ids):
-    """{name of an entry: the marks that its programs' sockets have}; a group's have any user."""
-    users = pwd.getpwall()
-    found = {name: [mark.encode(gid, user.pw_uid) for user in users] for name, gid in ids.groups.items()}
-    found.update({user.pw_name: [mark.encode(user.pw_gid, user.pw_uid)] for user in users if user.pw_name in ids.users})
-    return found
 
 
 def other_tables(known):

@@ -163,6 +163,8 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     ip -6 rule add fwmark "$((gid << 16))/0xffff0000" lookup 52 priority 4242
     finds broken routing "web (rule 4242)" "--no-ebpf"
     says_not echo
+    fails 1 galaf_config --yes
+    says "ip rule routes by the marks of web (rule 4242)" "--no-ebpf" "nothing was changed"
     passes galaf_config --yes --no-ebpf
     finds ok routing
     ip -6 rule del priority 4242

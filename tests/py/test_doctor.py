@@ -7,7 +7,7 @@ import re
 import pytest
 from conftest import TOP
 
-from galaf import accounts, commands, doctor, jsontext, mark
+from galaf import accounts, commands, doctor, iprule, jsontext, mark
 
 LISTING = {"nftables": [
     {"metainfo": {"version": "1.0.6"}},
@@ -54,9 +54,9 @@ def test_cgroup_version_1():
     assert doctor.version1(other + both) == ["net_cls", "net_prio"]
 
 
-def test_marks_in_use():
+def test_marks_that_rules_may_take():
     """A group's programs may be any user's; a user's have the user's own group."""
-    found = doctor.marks_in_use(accounts.Ids(users={"root": 0}, groups={"web": 30004}))
+    found = iprule.marks(accounts.Ids(users={"root": 0}, groups={"web": 30004}))
     assert found["root"] == [mark.encode(0, 0)]
     assert {one >> 16 for one in found["web"]} == {30004} and mark.encode(30004, 0) in found["web"]
     assert set(found) == {"root", "web"}
