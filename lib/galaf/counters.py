@@ -44,7 +44,7 @@ class Count:
 def table():
     """The name of galaf's table: the one of the rules in force, else "galaf"."""
     folder = generation.good()
-    return generation.meta(folder)["table"] if folder else "galaf"
+    return generation.table(folder) if folder else "galaf"
 
 
 def recorded(name):

@@ -42,7 +42,7 @@ def open_up():
     """Takes everything out of force, as before the first galaf_config: no firewall at all."""
     folder = generation.good()
     if folder:
-        firewall.unload(generation.meta(folder)["table"])
+        firewall.unload(generation.table(folder))
         paths.GOOD.unlink()
         resolver.forget_options()
     SYSCTL.unlink(missing_ok=True)

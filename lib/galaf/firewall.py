@@ -55,8 +55,8 @@ def load(folder):
     the kernel can't change a chain or a set in place (a new version, an edited skeleton),
     the table is made anew in the same transaction; returns a sentence that says so, or None.
     """
-    table = generation.meta(folder)["table"]
-    ruleset = generation.text(folder, "ruleset.nft")
+    table = generation.table(folder)
+    ruleset = generation.rules(folder)
     include = f'include "{folder}/ruleset.nft"\n'
     live = _live(table)
     if not live:
@@ -67,7 +67,7 @@ def load(folder):
         IN_FORCE.unlink(missing_ok=True)
     try:
         _transact(others + farewell, include)
-        _guard(table, f'include "{folder}/ruleset.nft"\n')
+        _guard(table, ruleset)
         if not live or any(line.startswith("delete set") for line in farewell):
             resolver.forget()
         return None
@@ -76,7 +76,7 @@ def load(folder):
             raise
         include += _counted(table, ruleset, save=True)
         _transact(others + [f"table inet {table}", f"delete table inet {table}"], include)
-        _guard(table, f'include "{folder}/ruleset.nft"\n')
+        _guard(table, ruleset)
         resolver.forget()
         return "the table was made anew: the addresses it had learned are gone"
 
@@ -154,5 +154,5 @@ def _obsolete(table, live, ruleset):
 def _renamed(table):
     """The table of the generation in force, if it has another name and is still loaded."""
     folder = generation.good()
-    before = generation.meta(folder)["table"] if folder else table
+    before = generation.table(folder) if folder else table
     return [before] if before != table and loaded(before) else []

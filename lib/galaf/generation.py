@@ -6,6 +6,7 @@ the link "good"; a crash leaves the old one or the new one, never a mixture.
 """
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -39,23 +40,50 @@ def lock():
 
 
 def good():
-    """The folder of the generation in force, or None."""
-    return paths.GOOD.resolve() if paths.GOOD.is_dir() else None
+    """The folder of the generation in force, or None where there is none.  It may be damaged, or not be there."""
+    return paths.GOOD.resolve() if paths.GOOD.is_symlink() else None
 
 
 def meta(folder):
     """What a generation says of itself: "table", "ebpf", "time" (seconds since 1970), "by", "version"."""
     try:
-        return json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        if not {"table", "ebpf", "time"} <= found.keys():
+            raise ValueError("it lacks keys")
+        return found
+    except (OSError, ValueError, AttributeError) as error:
         raise GalafError(f"{folder}/meta.json: can't be read ({error}): run galaf_config") from None
 
 
+def table(folder):
+    """The name of a generation's table; where that can't be read, the one that a file has that names none."""
+    try:
+        return meta(folder)["table"]
+    except GalafError:
+        return "galaf"
+
+
+def rules(folder):
+    """The ruleset of a generation.  Raises GalafError unless it is what was written: nft loads a part of one too."""
+    try:
+        data = (folder / "ruleset.nft").read_bytes()
+    except OSError as error:
+        raise GalafError(f"{error.filename}: {error.strerror}: run galaf_config") from None
+    if digest(data) != meta(folder).get("sha256", digest(data)):
+        raise GalafError(f"{folder}/ruleset.nft: damaged, it is not what was written: run galaf_config")
+    return data.decode()
+
+
+def digest(data):
+    """What tells whether a ruleset, as bytes, is whole."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def text(folder, name):
-    """One text of a generation; "" where there is no generation (folder None) or it has no such text."""
+    """One text of a generation; "" where there is none (folder None), it has no such text, or it can't be read."""
     try:
         return (folder / name).read_text(encoding="utf-8") if folder else ""
-    except FileNotFoundError:
+    except (OSError, ValueError):
         return ""
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import json
 import os
 
-from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, launch, paths, resolver, ruleset
-from . import sysctl
+from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, generation, launch, paths, resolver
+from . import ruleset, sysctl
 from .errors import GalafError
 
 
@@ -28,13 +28,14 @@ class Plan:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
         self.lines = ruleset.render(self.conf, self.ids, _skeleton(), ebpf)
+        rules = ruleset.text(self.lines)
         self.texts = {
             "galaf_conf.json": self.source,
-            "ruleset.nft": ruleset.text(self.lines),
+            "ruleset.nft": rules,
             "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
             "launch": launch.render(self.conf, self.ids),
             "sysctl.conf": sysctl.render(self.conf),
-            "meta.json": json.dumps(self._meta()) + "\n",
+            "meta.json": json.dumps({**self._meta(), "sha256": generation.digest(rules.encode())}) + "\n",
             **({} if ebpf else {"no-ebpf": ""}),    # keeps galaf-mark.service from starting
         }
 
