@@ -47,12 +47,28 @@ higher() {
 # reboot: by systemd, as a user does it; waits until the machine is up again.
 reboot() {
     local boot
-    boot=$(cat /run/machine/cgroup)
-    on systemctl reboot || true     # systemd may be gone before it has answered
-    eventually 30 rebooted "$boot" || complain "no reboot within 30 seconds"
+    boot=$("$MACHINE" boot)
+    VM_SECONDS=20 on systemctl reboot || true   # systemd may be gone before it has answered
+    up_again "$boot"
+}
+
+# power_cut: the power goes and comes back; waits until the machine is up again.
+power_cut() {
+    local boot
+    boot=$("$MACHINE" boot)
+    passes "$MACHINE" kill
+    up_again "$boot"
+}
+
+# up_again BOOT: waits until the machine is up by another boot than that one.
+up_again() {
+    eventually 300 rebooted "$1" || complain "no boot within five minutes"
     "$MACHINE" up
 }
-rebooted() { [ -e /run/machine/cgroup ] && [ "$(cat /run/machine/cgroup)" != "$1" ]; }
+rebooted() {
+    local boot
+    boot=$("$MACHINE" boot) && [ "$boot" != "$1" ]
+}
 
 # now: the time, as sent wants it.
 now() { date +%s.%N; }
@@ -80,12 +96,13 @@ print({0: "NOERROR", 3: "NXDOMAIN", 5: "REFUSED"}[asking.recv(4096)[3] & 15])' "
 start_rogue() {
     put /opt/rogue <<END
 #!/bin/bash
+exec 9<> <(:)
 while :; do
     for host in 198.18.0.20 2001:2:0:1::20; do
-        (echo rogue >"/dev/udp/\$host/5000"; : <"/dev/tcp/\$host/80") 2>/dev/null
+        { echo rogue >"/dev/udp/\$host/5000"; true <"/dev/tcp/\$host/80"; } 2>/dev/null
     done
     echo try
-    sleep ${1:-0.05}
+    read -rt ${1:-0.05} -u 9    # sleeps, and starts no program for it
 done
 END
     printf '%s\n' '[Unit]' 'DefaultDependencies=no' '[Service]' User=nobody 'ExecStart=/bin/bash /opt/rogue' \
@@ -94,7 +111,7 @@ END
 }
 tries() { on cat /opt/tries | count; }
 # tried: the rogue has tried often enough to tell; waits for that.
-tried() { eventually 10 enough_tries || complain "only $(tries) tries"; }
+tried() { eventually 60 enough_tries || complain "only $(tries) tries"; }
 enough_tries() { [ "$(tries)" -gt 20 ]; }
 forget_tries() { on truncate --size 0 /opt/tries; }
 

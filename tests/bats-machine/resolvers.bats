@@ -81,7 +81,7 @@ enforced() {
     since=$(now)
     passes install /opt/higher/{nftables,libnftables1,dnsmasq,dnsmasq-base}.deb
     [ "$(on pidof dnsmasq)" != "$before" ] || complain "dnsmasq was not started anew"
-    eventually 2 alice 'galaf web -m 5 http://new.web.example/'
+    eventually 10 alice 'galaf web -m 5 http://new.web.example/'
     wait "$held"
     same 6000000 "$(stat -c %s /run/machine/tree/home/alice/held)" "the bytes that arrived meanwhile"
     echo "# seen: $(tries) tries to get out, $(sent "$since" "$ROGUE" | count) packets of them on the wire" >&3
