@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# galaf on the releases' own kernels: the eBPF programs, marks, permissions, sets, boot, and WireGuard by wg-quick.
+
+load ../bats-machine/machine
+
+CABLE=/run/machine/cable.pcap       # qemu's own record, from power-on
+OURS='ether src 02:00:00:00:00:02'
+
+setup_file() {
+    passes install "./$DEB"
+    conf >/run/machine/conf
+    put /etc/galaf/galaf_conf.json </run/machine/conf
+    passes on galaf_config --yes
+    passes on loginctl enable-linger alice      # or each login starts a systemd of hers
+    start_rogue 0.5
+}
+
+conf() {
+    cat <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
+    "groups": {
+        "web": {
+            "execv": [ "/usr/bin/curl", "-sS", "…" ], "domains": [ "web.example" ], "rule": "tcp dport 80", "timeout": "60s"
+        },
+        "nothing": { "execv": [ "/usr/bin/env", "…" ] }
+    }
+}
+JSON
+}
+
+# mark GROUP: the mark of alice's sockets in it.
+mark() { printf '0x%08x' $(($(on getent group "$1" | cut -d : -f 3) << 16 | 1000)); }
+
+# enforced: web reaches what it may, over IPv4 and IPv6; all else is refused, to it and to others.
+enforced() {
+    passes on galaf_firewall status
+    says "enforced: table inet galaf"
+    passes alice 'galaf web -4 -m 20 http://web.example/'
+    says "web.example 80"
+    passes alice 'galaf web -6 -m 20 http://web.example/'
+    says "web.example 80"
+    fails 7 alice 'galaf web -m 20 http://198.18.0.20/'
+    fails 6 alice 'galaf web -m 20 http://mail.example/'
+    fails 7 alice 'galaf nothing curl -sS -m 20 http://198.18.0.10/'
+    fails 7 alice 'curl -sS -m 20 http://198.18.0.10/'
+    fails 7 alice 'curl -sS -g -m 20 http://[2001:2:0:1::10]/'
+}
+
+@test "the release's own kernel takes each eBPF program, and they are attached" {
+    release=$(on sed -n 's/^VERSION_ID="\(.*\)"/\1/p' /etc/os-release)
+    passes on uname -r
+    case $release in
+    12) [[ $output == 6.1.* ]] ;;
+    13) [[ $output == 6.12.* ]] ;;
+    *) complain "Debian $release" ;;
+    esac
+    echo "# Debian $release, Linux $output" >&3
+    passes on galaf_mark status --json
+    same 7 "$(jq '.programs | length' <<<"$output")" "the number of programs"
+    same "true []" "$(jq --raw-output --compact-output '"\(.marked) \([.programs[] | select(. == null or . == 0)])"' <<<"$output")"
+    passes on bpftool cgroup show /sys/fs/cgroup
+    says galaf_socket galaf_connect4 galaf_sendmsg6 galaf_answers galaf_capable
+}
+
+@test "an application is let through, others are refused" {
+    enforced
+}
+
+@test "the mark is on the socket, and seen in conntrack and in the counters" {
+    passes on systemd-run --quiet --unit=held --uid=alice galaf web --limit-rate 20k -o /dev/null http://web.example/bytes/9000000
+    eventually 20 on sh -c 'ss -tn state established | grep -q :80'
+    passes on ss -tnepO state established
+    says "fwmark:$(mark web)"
+    passes on conntrack -L -p tcp --dport 80 --mark "$(($(mark web)))"
+    says "dport=80" "[ASSURED]"
+    passes on systemctl stop held
+    passes on nft list set inet galaf post-filter-out
+    says "$(mark web) counter packets"
+    passes on galaf_stats
+    says "alice / web"
+    passes on galaf_denied
+    says 198.18.0.20
+}
+
+# expires: the seconds that the address of web.example has left in web's set.
+expires() { on nft -j list set inet galaf web_4 | jq '.nftables[].set.elem[]?.elem.expires // empty'; }
+
+@test "an address in a set is refreshed by use" {
+    passes alice 'galaf web -4 -m 20 http://web.example/'
+    sleep 8
+    before=$(expires)
+    passes alice 'galaf web -m 20 http://198.18.0.10/'
+    after=$(expires)
+    [ "$before" -lt 55 ] && [ "$after" -gt "$before" ] || complain "it had $before s left before, and $after s after"
+}
+
+# closed SINCE [FILE]: the rogue has tried, and nothing left but what is listed; prints the count.
+closed() {
+    local unlisted="$OURS and not ($LINK or ($QUERIES))"
+    tried
+    sleep 1     # what the last of them sent is on the wire
+    echo "# $(tries) tries to get out, $(sent "$1" "$ROGUE" "$CABLE" | count) packets of them on the cable;" \
+        "$(sent "$1" "$unlisted" "$CABLE" | count) unlisted of $(sent "$1" "$OURS" "$CABLE" | count) sent" >&3
+    same "" "$(sent "$1" "$unlisted" "$CABLE" | head -n 5)" "what the machine sent"
+    same "" "$(sent "$1" "$unlisted" | head -n 5)" "what came from the machine"
+}
+
+@test "reboot and power cut: from the first moment to the last not a packet that is not listed" {
+    [ "$(sent 0 "dst host 198.18.0.10 and tcp port 80" "$CABLE" | count)" -gt 10 ] || complain "qemu's record lacks what was sent"
+    for way in reboot power_cut; do
+        sleep 2
+        forget_tries
+        since=$(now)
+        $way
+        closed "$since"
+        enforced
+        sleep 1
+    done
+    same "" "$(sent 0 "$ROGUE" "$CABLE" | head -n 5)" "what was sent to the rogue's address since power-on"
+}
