@@ -388,7 +388,7 @@ os.execv('/usr/bin/galaf', ['galaf', 'show'])"
 # attempts GROUP: runs tests/launcher/set_gid.py in an application group.
 attempts() {
     install -m 755 -t /tmp/l "$BATS_TEST_DIRNAME"/../launcher/*.py
-    mkdir -p -m 777 /tmp/l/made
+    install -d -m 777 /tmp/l/made
     passes as alice galaf "$1" /usr/bin/python3 /tmp/l/set_gid.py /tmp/l/made
 }
 
