@@ -34,9 +34,35 @@ def parse(text, name):
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        raise GalafError(f"{name}: line {error.lineno}, column {error.colno}: {error.msg}") from None
+        at, what = _syntax_fault(text, error)
+        number, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        raise GalafError(f"{name}: line {number}, column {column}: {what}") from None
     except RecursionError:
         raise GalafError(f"{name}: nested too deeply") from None
+
+
+def _syntax_fault(text, error):
+    """(position, phrase) of a syntax error: where it is to be mended, and how, in the same words in every Python."""
+    before, after = text[:error.pos].rstrip(" \t\n\r"), text[error.pos:]
+    ahead = text[_skip(text, error.pos + 1):][:1]
+    if not text.strip():
+        return 0, "the file is empty"
+    if after.startswith(("//", "/*", "#")):
+        return error.pos, 'JSON has no comments: write a key that starts with #, such as "#": "what I mean"'
+    if after[:1] in ("'", "“", "”", "„"):
+        return error.pos, 'write plain double quotes: "…"'
+    if before.endswith(",") and after[:1] in ("}", "]"):            # up to Python 3.12
+        return len(before) - 1, "a comma too many: none stands before a closing bracket"
+    if after[:1] == "," and ahead in ("}", "]"):
+        return error.pos, "a comma too many: none stands before a closing bracket"
+    if not after:
+        return error.pos, "a closing bracket is missing at the end"
+    if error.msg.startswith("Expecting ',' delimiter"):
+        return ((error.pos, "a closing bracket that fits none open") if after[0] in ("}", "]")
+                else (len(before), "a comma is missing here"))
+    if error.msg == "Extra data":
+        return error.pos, "more follows the end: a closing bracket too many?"
+    return error.pos, error.msg
 
 
 def path(place):

@@ -16,6 +16,15 @@ def entry(**values):
 
 REFUSED = {
     '{ "groups": {': "f: line 1, column 14: ",
+    '': "f: line 1, column 1: the file is empty",
+    '{ "groups": {}\n\n "users": {} }': "f: line 1, column 15: a comma is missing here",
+    '{ "groups": {}, }': "f: line 1, column 15: a comma too many",
+    '{ "groups": { "a": { "domains": ["b.example", ] } } }': "f: line 1, column 45: a comma too many",
+    '{ "groups": { "a": { "domains": ["b.example" } } }': "f: line 1, column 46: a closing bracket that fits none",
+    '{ // mine\n "groups": {} }': "f: line 1, column 3: JSON has no comments",
+    '{ "groups": {}, # mine\n "users": {} }': "f: line 1, column 17: JSON has no comments",
+    "{ 'groups': {} }": "f: line 1, column 3: write plain double quotes",
+    '{ "groups": {} } }': "f: line 1, column 18: more follows the end",
     '{ "groups": { "a": NaN } }': "f: NaN is not JSON",
     '{ "groups": { "a": {}, "a": {} } }': 'f: the key "a" stands twice',
     '[]': "is not of type 'object'",
