@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """galaf_conf.json: from its text to a validated configuration.  parse() looks at nothing but the text."""
+import difflib
 import functools
 import json
 import os
@@ -16,6 +17,8 @@ PING_RANGE = (57344, 57359)                             # 0xe000 to 0xe00f: net.
 MAX_ID = 0xFFFF                                         # the mark holds 16 bits of each id
 DAY = 86400
 CALLER_ARGUMENTS = "…"
+_THREE_DOTS = "..."
+_HOST = re.compile(r"(?:[a-z]+://)?(?:[^/@]*@)?([^/:@]+)(?::[0-9]*)?(?:/.*)?\Z")     # the host of what looks like a URL
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
 
@@ -162,20 +165,43 @@ def _validator():
 
 def _check_schema(data, faults):
     for error in _validator().iter_errors(data):
-        faults.add(tuple(error.absolute_path), _schema_message(error))
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = error.schema.get("properties", {})
+            for key in error.instance:
+                if key not in known and not key.startswith("#"):
+                    faults.add(place + (key,), _unknown_key(key, sorted(known)))
+        else:
+            faults.add(place, _schema_message(error))
+
+
+def _unknown_key(key, known):
+    """What is wrong with a key that is none of those known; names the one that is meant, where that is plain."""
+    meant = difflib.get_close_matches(key, known, 1)
+    return f"unknown key: write {meant[0]!r}" if meant else f"unknown key; known are {', '.join(known)}"
 
 
 def _schema_message(error):
     """jsonschema's finding in words that fit this file."""
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = [key for key in error.instance if key not in known and not key.startswith("#")]
-        return f"unknown key {', '.join(map(repr, unknown))}; known are {', '.join(sorted(known))}"
+    if error.validator == "type":
+        return error.message + _right_type(error)
     if error.validator == "enum" and error.absolute_path and error.absolute_path[-1] == "inet":
         return "false is not supported: the table's family is inet, which holds IPv4 and IPv6"
     if error.validator == "pattern":
         return f"{error.instance!r} has not the form of a value here: {_form(error.schema)}"
     return error.message
+
+
+def _right_type(error):
+    """How a value of the wrong type is to be written, as far as that is plain, to follow what is wrong with it."""
+    value, wanted = error.instance, error.validator_value
+    if wanted == "array" and isinstance(value, str):
+        return f": write an array: {json.dumps(value.split(), ensure_ascii=False)}"
+    if wanted == "boolean" and value in ("true", "false"):
+        return f": write {value} without quotes"
+    if isinstance(value, int) and {"rule", "rule6"}.intersection(error.absolute_path):
+        return f': write a match, such as "tcp dport {value}"'
+    return ""
 
 
 def _form(schema):
@@ -239,6 +265,8 @@ def _parse_execv(argv, place, faults):
     if argv.count(CALLER_ARGUMENTS) > 1:
         faults.add(place, f'"{CALLER_ARGUMENTS}", the place of the caller\'s arguments, stands twice')
     for index, argument in enumerate(argv):
+        if argument == _THREE_DOTS:
+            faults.add(place + (index,), f'are three dots: write the one character "{CALLER_ARGUMENTS}" in their place')
         if "\0" in argument:
             faults.add(place + (index,), "has a NUL character in it")
     return tuple(argv)
@@ -291,8 +319,8 @@ def _parse_domains(value, place, data, faults, borrowers):
             return _parse_domains(lender["domains"], (kind, value, "domains"), data,
                                   faults if isinstance(lender["domains"], str) else _Silent(),
                                   borrowers + (value,))
-    faults.add(place, f"there is no entry {value!r} with domains to borrow "
-                      "(to give one domain, write an array: [\"domain\"])")
+    faults.add(place, f"there is no entry {value!r} with domains to borrow; for one domain, "
+                      f"write an array: {json.dumps([value])}")
     return ()
 
 
@@ -316,12 +344,20 @@ def _parse_domain(name, place, faults):
     if domain.startswith(("*.", ".")):
         faults.add(place, f"write {domain.lstrip('*.')!r}: a domain covers all below it")
         return None
-    labels = domain.split(".")
-    if len(labels) < 2 or len(domain) > 253 or not all(map(_LABEL.match, labels)) or labels[-1].isdigit():
-        faults.add(place, f"{name!r} is not a domain of two labels or more, such as example.org"
-                          + ("; for an address, write a rule: ip daddr …" if labels[-1].isdigit() else ""))
+    if not _is_domain(domain):
+        url = _HOST.match(domain)
+        faults.add(place, f"write {url[1]!r}: a domain has no scheme, path or port; a port is for \"rule\""
+                   if url and _is_domain(url[1]) else
+                   f"{name!r} is not a domain of two labels or more, such as example.org"
+                   + ("; for an address, write a rule: ip daddr …" if domain.rpartition(".")[2].isdigit() else ""))
         return None
     return domain
+
+
+def _is_domain(domain):
+    """Whether a lower-case name has two labels or more, and is no IPv4 address."""
+    labels = domain.split(".")
+    return len(labels) > 1 and len(domain) <= 253 and all(map(_LABEL.match, labels)) and not labels[-1].isdigit()
 
 
 def _check_names(conf, faults):
