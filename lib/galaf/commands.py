@@ -42,6 +42,16 @@ def changeable(program):
     return None
 
 
+def lack(program):
+    """Why a program cannot be started, as a phrase; None if it can."""
+    if not os.path.exists(program):
+        apart = " ".join(f'"{word}",' for word in program.split()).rstrip(",")
+        return f"is not installed; a word of its own for each: [{apart}]" if " " in program else "is not installed"
+    if not os.path.isfile(program):
+        return "is no program"
+    return None if os.stat(program).st_mode & 0o111 else "is not executable"
+
+
 def privilege(program):
     """What a program gains when it is executed, as a phrase such as "is set-uid"; None if nothing."""
     try:

@@ -11,6 +11,15 @@ from .run import CommandFailed, run
 _DECLARED = re.compile(r"^\s*(set|map|chain) (\S+) \{(?:.*?timeout (\d+)s;)?", re.MULTILINE)
 IN_FORCE = paths.RUNTIME / "in-force.nft"   # what galaf_guard loads if the table goes; there while rules are wanted
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
+_RENDERED = re.compile(r"^ip6? daddr @\S+ | update @\S+ \{ ip6? daddr \} accept$| accept$")    # what goes round a rule
+_MENDS = {
+    "is not bitmask": "several ports go in braces, tcp dport { 80, 443 }, several matches in an array",
+    "conflicting ": "a match is of one protocol: write several in an array",
+    "syntax error": "write a match as nft(8) has it, such as tcp dport 443",
+    "Could not resolve hostname": 'a name goes in "domains", a rule takes addresses',
+    "Could not resolve service": "write the port's number",
+    "Service out of range": "ports are 0 to 65535",
+}
 
 
 def check(file, lines, name):
@@ -37,7 +46,8 @@ def _explain(said, file, lines, name):
         if path and text.startswith("define "):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
         else:
-            words += f"; in: {text.strip()}{'' if path else ' (see /etc/nftables.d)'}"
+            mend = "".join(f": {mend}" for known, mend in _MENDS.items() if known in words)
+            words += f"; in: {_RENDERED.sub('', text.strip())}{mend if path else ' (see /etc/nftables.d)'}"
         found.append(f"{name}: {path + ': ' if path else ''}{words}")
     return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said.strip()}"
 

@@ -3,7 +3,6 @@
 import concurrent.futures
 import dataclasses
 import json
-import os
 
 from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, generation, launch, paths, resolver
 from . import ruleset, sysctl
@@ -70,8 +69,9 @@ class Plan:
         for entry in self.absent_users:
             yield f"{entry.path}: there is no such user on this machine: left out"
         for entry in self.conf.groups.values():
-            if entry.execv and not os.path.exists(entry.execv[0]):
-                yield f"{entry.path}.execv[0]: {entry.execv[0]} is not installed"
+            lack = entry.execv and commands.lack(entry.execv[0])
+            if lack:
+                yield f"{entry.path}.execv[0]: {entry.execv[0]} {lack}"
             for name in entry.hop_from:
                 if self.conf.groups[name].no_new_privs:
                     yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is "

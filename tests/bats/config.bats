@@ -362,6 +362,12 @@ JSON
     refuse 'no gid from 30000 to 30001 is free' \
         <<<'{ "config": { "gid_range": [ 30000, 30001 ] }, "groups": { "a": {}, "b": {}, "c": {} } }'
     refuse '$.groups.a.rule: Error: ' <<<'{ "groups": { "a": { "rule": "tcp dport 99999" } } }'
+    refuse '; in: tcp port 1: write a match as nft(8) has it' <<<'{ "groups": { "a": { "rule": "tcp port 1" } } }'
+    refuse '; in: tcp dport 1, 2: several ports go in braces' \
+        <<<'{ "groups": { "a": { "domains": [ "web.example" ], "rule": "tcp dport 1, 2" } } }'
+    same "$(grep -c several <<<"$output")" 1
+    refuse '; in: tcp dport 1 udp dport 2: a match is of one protocol' \
+        <<<'{ "groups": { "a": { "rule": "tcp dport 1 udp dport 2" } } }'
     refuse '$.groups.a.rule[1]: Error: ' <<<'{ "groups": { "a": { "rule": [ "tcp dport 1", "icmp type no" ] } } }'
     refuse 'Error: ' <<<'{ "groups": { "a": { "rule": "ip daddr no-such-host.example tcp dport 1" } } }'
     refuse 'write oifname' <<<'{ "groups": { "a": { "rule": "oif eth0" } } }'
@@ -388,6 +394,17 @@ JSON
     cat >/etc/galaf/galaf_conf.json <<<'{ "users": { "not-installed": { "rule": "" } } }'
     passes galaf_config --yes
     says "\$.users.not-installed: there is no such user on this machine: left out"
+}
+
+@test "a command that cannot be started is named, and why" {
+    cat >/etc/galaf/galaf_conf.json <<'JSON'
+        { "groups": { "one": { "execv": [ "/usr/bin/curl …" ] }, "two": { "execv": [ "/usr/bin" ] },
+                      "three": { "execv": [ "/etc/passwd" ] }, "four": { "execv": [ "/usr/bin/nothing" ] } } }
+JSON
+    passes galaf_config --check
+    says '$.groups.one.execv[0]: /usr/bin/curl … is not installed; a word of its own for each: ["/usr/bin/curl", "…"]'
+    says '$.groups.two.execv[0]: /usr/bin is no program' '$.groups.three.execv[0]: /etc/passwd is not executable'
+    grep -q '/usr/bin/nothing is not installed$' <<<"$output"
 }
 
 @test "upstream's schema works unchanged" {
