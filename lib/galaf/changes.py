@@ -68,6 +68,10 @@ def _describe_value(old, new):
         if field.name == "domains":
             found.append("domains " + " ".join([f"-{name}" for name in before if name not in after]
                                                + [f"+{name}" for name in after if name not in before]))
+        elif field.name == "resolves_any":
+            found.append(f"resolves {'every name' if after else 'its own domains alone'}")
+        elif field.name == "execv":
+            found.append(f"execv {' '.join(before) or 'none'} → {' '.join(after) or 'none'}")
         else:
             found.append(f"{field.name} {_show(before)} → {_show(after)}")
     return found
