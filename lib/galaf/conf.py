@@ -109,7 +109,10 @@ def read(file):
         with open(file, encoding="utf-8") as stream:
             return stream.read()
     except OSError as error:
-        raise GalafError(f"{file}: {error.strerror}") from None
+        kept = paths.GOOD / "galaf_conf.json"
+        lost = isinstance(error, FileNotFoundError) and str(file) == str(paths.CONF) and kept.exists()
+        way = f": what is in force was made of {kept}" if lost else ""
+        raise GalafError(f"{file}: {error.strerror}{way}") from None
     except UnicodeDecodeError as error:
         raise GalafError(f"{file}: not UTF-8 at byte {error.start}") from None
 

@@ -79,6 +79,17 @@ def test_refused(text):
     assert "\n" not in str(caught.value) or text.count("domains") > 1
 
 
+def test_a_lost_file_is_said_to_be_kept_where_it_was_put_into_force(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "CONF", tmp_path / "galaf_conf.json")
+    monkeypatch.setattr(paths, "GOOD", tmp_path / "good")
+    with pytest.raises(GalafError, match="No such file or directory$"):
+        conf.read(paths.CONF)
+    paths.GOOD.mkdir()
+    (paths.GOOD / "galaf_conf.json").touch()
+    with pytest.raises(GalafError, match=f"directory: what is in force was made of {paths.GOOD}/galaf_conf.json$"):
+        conf.read(paths.CONF)
+
+
 def test_all_faults_at_once_with_their_lines():
     """A user sees every fault of a file, each with its line."""
     text = '{ "groups": {\n "a": { "rule": "tcp dport 1 accept" },\n "b": { "execv": ["x"] }\n} }'
