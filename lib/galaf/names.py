@@ -5,6 +5,7 @@ import grp
 import pwd
 
 from . import mark as marks
+from .errors import GalafError
 
 
 @functools.lru_cache(maxsize=None)
@@ -25,6 +26,21 @@ def group_name(gid):
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
+
+
+def asked(user, group):
+    """(user, group) as a person named them, root and daemon as the id of a mark that they share.
+
+    Each is a name, a number or None for any.  Raises GalafError for a name that is not on this machine.
+    """
+    for word, kind, look_up in ((user, "user", pwd.getpwnam), (group, "group", grp.getgrnam)):
+        if word is None or word.isdigit() or word in ("unmarked", "root/daemon"):
+            continue
+        try:
+            look_up(word)
+        except KeyError:
+            raise GalafError(f"there is no {kind} {word!r} on this machine") from None
+    return "1" if user in ("0", "root", "daemon", "root/daemon") else user, group
 
 
 def describe(mark):

@@ -10,6 +10,7 @@ ADDRESSES = {4: "203.0.113.113", 6: "2001:db8:ffff::113"}   # for documentation,
 PORT = 9            # discard
 TCP = 6
 SECONDS = 2
+NAME = "galaf-doctor.invalid"   # what ASK asks for
 
 Outcome = namedtuple("Outcome", "address error seconds counted")
 Outcome.__doc__ = """What became of one connection.
@@ -76,6 +77,12 @@ def refused(table, family):
     counts, _ = counters.read(table, [name])
     return sum(count.packets for count in counts.get(name, ())
                if count.key == (mark.encode(NOBODY, NOBODY), ADDRESSES[family], TCP, PORT))
+
+
+def is_own(refusal):
+    """Whether a denied.Refusal is of a try made here."""
+    return (refusal.mark == mark.encode(NOBODY, NOBODY)
+            and (refusal.domain == NAME or (refusal.destination in ADDRESSES.values() and refusal.port == PORT)))
 
 
 def ask_name(server):

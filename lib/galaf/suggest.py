@@ -8,7 +8,7 @@ import ipaddress
 import json
 import re
 
-from . import conf, denied, names
+from . import conf, denied, names, probe
 from . import mark as marks
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -48,7 +48,7 @@ def by_application(refusals, gid_range):
     """({(kind, name): refusals}, remarks): who has to be given what; kind: "groups" or "users"."""
     found, nameless = {}, set()
     for one in refusals:
-        if one.way == "in":
+        if one.way == "in" or probe.is_own(one):
             continue
         place = application(one.mark, gid_range)
         if place is None:
@@ -92,7 +92,7 @@ def additions(entry, values, rows):
     if 6 in added.get("families", ()) and entry.rules:
         said.append("its other rules hold for IPv6 too from then on")
     if added and entry.place[0] == "users" and marks.decode(rows[0].mark)[1] in HUMANS:
-        said.append("holds for whatever this user runs; an application group would be narrower")
+        said.append("holds for whatever this user runs; start the program with galaf NAME instead, if it has an entry")
     remarks += said
     return added, remarks or ([] if added else ["what was refused is allowed by now"])
 

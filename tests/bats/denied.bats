@@ -115,6 +115,11 @@ root/daemon web curl other.example A,AAAA" "$(denied '"{user} {group} {} {domain
     passes galaf_denied --group web
     says "names that the name server refused" other.example
     says_not six.example
+    passes galaf_denied --user root
+    says other.example
+    says_not six.example
+    fails 1 galaf_denied --group wbe
+    same "$output" "galaf_denied: there is no group 'wbe' on this machine"
     same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
 }
 
@@ -171,7 +176,8 @@ PY
     fails 1 as bob udp 198.18.0.10 5000
     galaf_denied --clear >/dev/null
     passes galaf_denied --suggest
-    same "{}" "$output"
+    same "galaf_denied: nothing was refused
+{}" "$output"
 }
 
 @test "audit mode: what would have been refused is shown, and let pass by the suggestion once it is" {

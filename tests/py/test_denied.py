@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from galaf import answers, conf, denied, suggest, watch
+from galaf import answers, conf, denied, names, suggest, watch
 from galaf.counters import Count
 from galaf.errors import GalafError
 
@@ -206,7 +206,22 @@ def test_whoever_is_in_no_application_group_is_known_by_the_user():
                                refusal("198.18.0.9", 80, mark=33), refusal("198.18.0.9", 80, mark=1))
     assert {name: entry["rule"] for name, entry in found["users"].items()} == dict.fromkeys(
         ("alice", "root", "www-data"), "ip daddr 198.18.0.9 tcp dport 80")
-    assert remarks == ["$.users.alice: holds for whatever this user runs; an application group would be narrower"]
+    assert remarks == ["$.users.alice: holds for whatever this user runs; "
+                       "start the program with galaf NAME instead, if it has an entry"]
+
+
+def test_the_doctors_own_tries_are_not_to_be_allowed():
+    nobody = 65534 << 16 | 65534
+    assert suggested({}, refusal("203.0.113.113", 9, mark=nobody), refusal("2001:db8:ffff::113", 9, mark=nobody),
+                     name("galaf-doctor.invalid", mark=nobody)) == ({}, [])
+
+
+def test_a_name_that_is_not_on_this_machine_is_refused_and_root_is_found():
+    assert names.asked("root", None) == names.asked("root/daemon", None) == ("1", None)
+    assert names.asked("4711", "unmarked") == ("4711", "unmarked")
+    for user, group, said in (("me", None, "no user 'me' on this"), (None, "ours", "no group 'ours' on this")):
+        with pytest.raises(GalafError, match=said):
+            names.asked(user, group)
 
 
 def test_what_nothing_can_be_suggested_for_is_said():
