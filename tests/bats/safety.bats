@@ -137,7 +137,7 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     refuses 443
 }
 
-@test "--generations lists them, --rollback goes one back" {
+@test "--generations lists them, --rollback goes one back, or to the one of a number" {
     before=$(readlink /var/lib/galaf/good)
     narrow
     passes galaf_config --yes
@@ -145,8 +145,17 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     says "in force"
     passes galaf_config --rollback
     same "$before" "$(readlink /var/lib/galaf/good)"
+    says "galaf_conf.json was left as it is"
     reaches 80
     refuses 443
+    newer=$(($(basename "$before") + 1))
+    passes galaf_config --rollback "$newer"
+    says "enforced: generation $newer, made of /var/lib/galaf/generations/$newer/galaf_conf.json"
+    reaches 443
+    fails 1 galaf_config --rollback 999
+    says "999: there is no such generation: galaf_config --generations"
+    fails 2 galaf_config --rollback "$(basename "$before")" /tmp/other.json
+    reaches 443
     for _ in 1 2 3 4 5 6 7; do
         galaf_config --yes >/dev/null
     done
