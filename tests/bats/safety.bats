@@ -62,7 +62,7 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
 @test "on a terminal, shrinking permissions are asked about; no answer and a no go back; an addition is not asked about" {
     narrow
     on_terminal 'n\n' galaf_config
-    says "Keep these rules? [y/N]"
+    says "Without an answer, the rules before come back in 60 seconds." "Keep these rules? [y/N]"
     says "not kept: generation"
     reaches 80
     narrow
