@@ -269,7 +269,7 @@ def _parse_execv(argv, place, faults):
         faults.add(place, f'"{CALLER_ARGUMENTS}", the place of the caller\'s arguments, stands twice')
     for index, argument in enumerate(argv):
         if argument == _THREE_DOTS:
-            faults.add(place + (index,), f'are three dots: write the one character "{CALLER_ARGUMENTS}" in their place')
+            faults.add(place + (index,), f'three dots: write the one character "{CALLER_ARGUMENTS}" in their place')
         if "\0" in argument:
             faults.add(place + (index,), "has a NUL character in it")
     return tuple(argv)

@@ -34,7 +34,7 @@ REFUSED = {
     '{ "groups": { "a": { "execv": "/usr/bin/curl …" } } }': ': write an array: ["/usr/bin/curl", "…"] (line 1)',
     '{ "groups": { "a": { "ping": "true" } } }': "'true' is not of type 'boolean': write true without quotes",
     '{ "groups": { "a": { "rule": [80] } } }': ': write a match, such as "tcp dport 80"',
-    '{ "groups": { "a": { "execv": ["/a", "..."] } } }': "$.groups.a.execv[1]: are three dots: write the one",
+    '{ "groups": { "a": { "execv": ["/a", "..."] } } }': "f: $.groups.a.execv[1]: three dots: write the one",
     '{ "groups": { "a": { "domains": ["https://b.example"] } } }': "f: $.groups.a.domains[0]: write 'b.example': ",
     '{ "groups": { "a": { "domains": ["b.example:443"] } } }': "f: $.groups.a.domains[0]: write 'b.example': ",
     '{ "groups": { "a": { "domains": ["B.example/x"] } } }': "f: $.groups.a.domains[0]: write 'b.example': ",
