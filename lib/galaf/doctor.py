@@ -354,8 +354,9 @@ def names(known):
 def strict_dns(known):
     """A program outside every group resolves nothing."""
     if known.conf.dns == "open" or known.conf.mode == "audit":
+        opened = '"dns"' if known.conf.dns == "open" else '"mode"'
         return Result(WARNING, 'DNS is open: any program can send data out in the names that it asks for',
-                      'take "dns": "open" out of $.config')
+                      f"take {opened} out of $.config")
     if not any(entry.domains for entry in known.conf.entries()) and resolver.service() is None:
         return Result(OK, "no entry has domains, and nothing here resolves names")
     said = probe.ask_name("127.0.0.1")

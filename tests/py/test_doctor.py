@@ -3,11 +3,12 @@
 import copy
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from conftest import TOP
 
-from galaf import accounts, commands, doctor, iprule, jsontext, mark
+from galaf import accounts, commands, conf, doctor, iprule, jsontext, mark
 
 LISTING = {"nftables": [
     {"metainfo": {"version": "1.0.6"}},
@@ -153,3 +154,9 @@ def test_rename_a_member():
     for place in (("d",), ("b", "x"), ("x", "y")):
         with pytest.raises(KeyError):
             jsontext.rename(TEXT, place, "z")
+
+
+@pytest.mark.parametrize("settings, key", [({"mode": "audit"}, "mode"), ({"dns": "open", "mode": "audit"}, "dns")])
+def test_open_dns_is_mended_where_it_was_opened(settings, key):
+    result = doctor.strict_dns(SimpleNamespace(conf=conf.Conf(**settings)))
+    assert result.state == doctor.WARNING and result.mend.startswith(f'take "{key}"')
