@@ -89,6 +89,10 @@ figure() {
     passes galaf_stats --group "$(getent group echo | cut -d: -f3)" --user 1000
     says "alice / echo"
     says_not bob
+    for option in --group --history; do
+        fails 1 galaf_stats $option ecoh
+        same "galaf_stats: there is no group 'ecoh' on this machine" "$output"
+    done
 }
 
 @test "root, and traffic without a mark, are named as such; an id without a name is a number" {
@@ -98,6 +102,9 @@ figure() {
     nft 'add element inet galaf post-filter-in { 0xfde8fde9 counter packets 2 bytes 200 }'
     passes galaf_stats
     says "root/daemon / root" "| unmarked " "| 65001 / 65000 "
+    passes galaf_stats --user root
+    says "root/daemon / root"
+    says_not "| unmarked "
     passes galaf_stats --user unmarked --query '$.sets.post-filter-in[*].packets'
     same 7 "$output"
 }
