@@ -85,6 +85,8 @@ static void settle_limits(void)
 static void open_table(struct table *table)
 {
     const char *wrong = table_open(table, LAUNCH_TABLE);
+    if (wrong && errno == ENOENT)
+        refuse(OWN_FAILURE, LAUNCH_TABLE ": not there: galaf starts programs once root has run sudo galaf_config");
     if (wrong)
         refuse(OWN_FAILURE, LAUNCH_TABLE ": %s: run sudo galaf_config", wrong);
 }
@@ -102,7 +104,8 @@ static void find(struct entry *entry, const char *name)
     open_table(&table);
     char *line = table_find(&table, name);
     if (!line)
-        refuse(OWN_FAILURE, "%s: not in the launch table: add it under \"groups\", with its \"execv\", " MEND, name);
+        refuse(OWN_FAILURE, "%s: no such application: see galaf --list; or add it, with its \"execv\", under \"groups\" " MEND,
+               name);
     parse(entry, line);
 }
 

@@ -39,7 +39,7 @@ static const char *map(struct table *table, int fd)
     return table_read(table, text, file.st_size);
 }
 
-/* Opens the table at a path; only root can have written it. */
+/* Opens the table at a path; only root can have written it.  errno is ENOENT if it is not there, else not. */
 const char *table_open(struct table *table, const char *path)
 {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -47,6 +47,7 @@ const char *table_open(struct table *table, const char *path)
         return strerror(errno);
     const char *wrong = map(table, fd);
     close(fd);
+    errno = 0;
     return wrong;
 }
 

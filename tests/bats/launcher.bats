@@ -76,7 +76,7 @@ setup() {
     passes as alice galaf é
     for name in app- app-3 app-300000 app-29999 app-30300 aa b ap zz; do
         fails 125 as alice galaf "$name"
-        says "galaf: $name: not in the launch table: add it"
+        says "galaf: $name: no such application: see galaf --list; or add it"
     done
 }
 
@@ -227,7 +227,7 @@ refused() {
 
 @test "no table, or something else in its place" {
     mv "$TABLE" "$TABLE.away"
-    refused "No such file or directory"
+    refused "not there: galaf starts programs once root has run sudo galaf_config"
     ln -s launch.away "$TABLE"
     refused "Too many levels of symbolic links"
     rm "$TABLE"
@@ -250,7 +250,7 @@ refused() {
     refused "its last line is not complete"
     printf 'galaf-launch 1\n' >"$TABLE"
     fails 125 as alice galaf browser
-    says "galaf: browser: not in the launch table"
+    says "galaf: browser: no such application"
 }
 
 @test "a line that isn't understood whole is refused" {
@@ -502,7 +502,7 @@ longer-name  /bin/true" "$output"
     says "galaf: standard output: No space left on device"
     rm "$TABLE"
     fails 125 as alice galaf --list
-    says "galaf: $TABLE: No such file or directory: run sudo galaf_config"
+    says "galaf: $TABLE: not there: galaf starts programs once root has run sudo galaf_config"
 }
 
 @test "--test runs any command in a group, for root, with root's environment and capabilities" {
