@@ -141,6 +141,9 @@ def probe_out(known):
     """A real program outside every group is refused, by these rules, when it tries to reach the network."""
     if known.folder is None or not firewall.loaded(known.meta["table"]):
         return Result(BROKEN, "not tried, since no rules are loaded", "galaf_config, or galaf_firewall start")
+    if known.meta.get("mode") == "audit":
+        return Result(WARNING, "not tried, since the mode is audit and nothing is refused",
+                      'galaf_config with "mode": "enforce"')
     if probe.NOBODY in known.ids.users.values():
         return Result(WARNING, "not tried, since the user nobody has an entry, which holds for every service that "
                                "runs as nobody", "give the service a user of its own")

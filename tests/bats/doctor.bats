@@ -73,6 +73,7 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     galaf_config --set '$.config' '{ "mode": "audit" }'
     galaf_config --yes
     finds broken rules "audit mode: nothing is refused"
+    finds warning probe_out "not tried, since the mode is audit"
 }
 
 @test "rules, file, probe_out: before the first galaf_config" {
