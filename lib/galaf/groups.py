@@ -69,6 +69,15 @@ def delete(name, progress=None):
     return files, kept
 
 
+def deleted(name, files, kept):
+    """What delete() did, in a sentence, and in another what it could not do, "" where it could do all."""
+    said = f"group {name} deleted, {len(files) - len(kept)} files given to nogroup"
+    if not kept:
+        return said, ""
+    return said, (f"{len(kept)} files keep the gid of {name}, which a later group may get, as they can't be changed; "
+                  f"the first is {kept[0]!r}")
+
+
 def _find(progress, *expression):
     """What find(1) prints of each local file system, cut at NUL; folders that can't be read are left out."""
     mounts = _mounts()

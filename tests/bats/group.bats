@@ -183,7 +183,7 @@ three" /home/alice/other $'/home/alice/deep/\xff'
     chgrp post /home/alice/deep/er/one /home/alice/deep/-* /home/alice/deep $'/home/alice/deep/\xff'
     number=$(gid post)
     on_terminal 'n\n' galaf_group delete post
-    says "/home/alice/deep/er/one" "/home/alice/deep/\udcff" "Delete the group post and give its 4 files to nogroup? [y/N]" "nothing was changed"
+    says "/home/alice/deep/er/one" "/home/alice/deep/\udcff" "Delete the group post, with its entry in $CONF and give its 4 files to nogroup? [y/N]" "nothing was changed"
     same "$number" "$(gid post)"
     fails 1 galaf_group delete post </dev/null
     says "with --yes"
