@@ -12,25 +12,22 @@ import json
 import os
 import pwd
 import re
-import shutil
 from collections import namedtuple
 from pathlib import Path
 
 from debian import deb822
 from debian.debian_support import Version
 
-from . import accounts, commands, conf, firewall, generation, groups, iprule, paths, probe, resolver
+from . import accounts, commands, conf, firewall, foreign, generation, groups, iprule, paths, probe, resolver
 from .errors import GalafError
 from .plan import Plan
-from .run import SEARCH, run
+from .run import run
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
 LAUNCHER = "/usr/bin/galaf"
 CAP_SETGID = 1 << 6
 PERMITTED = slice(4, 8)     # of security.capability: struct vfs_cap_data in linux/capability.h, little-endian
 UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-# The targets of iptables-extensions(8) that redirect, copy or divert packets, set marks, or keep them from conntrack.
-TARGETS = {"CONNMARK", "CT", "DNAT", "MARK", "NETMAP", "NFQUEUE", "NOTRACK", "REDIRECT", "TEE", "TPROXY"}
 SHOWN = 5
 
 Result = namedtuple("Result", "state what mend", defaults=("",))
@@ -398,56 +395,12 @@ def routing(known):
 
 def other_tables(known):
     """No other table changes marks, or where packets go, behind these rules' back."""
-    found = [*touching(run("nft", "-j", "list", "ruleset"), known.meta.get("table", "galaf")), *older_tables()]
+    found = foreign.acting(known.meta.get("table", "galaf"))
     if found:
-        return Result(WARNING, f"rules of others: {few(dict.fromkeys(found))}",
+        return Result(WARNING, f"rules of others: {few(found)}",
                       "see nft list ruleset, iptables-legacy-save and ip6tables-legacy-save; what is redirected to a "
                       "local proxy is out of galaf's sight")
     return Result(OK, "no other table redirects, or sets marks")
-
-
-def older_tables():
-    """What rules of iptables-legacy(8) do that touches galaf, as phrases; nft does not show them."""
-    for family, program in (("ip", "iptables-legacy-save"), ("ip6", "ip6tables-legacy-save")):
-        loaded = Path(f"/proc/net/{family}_tables_names")
-        names = sorted(loaded.read_text(encoding="ascii").split()) if loaded.exists() else ()
-        if names and shutil.which(program, path=":".join(SEARCH)):
-            yield from touching_legacy(family, run(program))
-        elif names:
-            yield f"{family} {', '.join(names)} of iptables-legacy, which is not here to tell what they do"
-
-
-def touching_legacy(family, listing):
-    """The same of a listing as iptables-save(8) prints it."""
-    table = ""
-    for line in listing.splitlines():
-        table = line[1:] if line.startswith("*") else table
-        rule = re.match(r"-A (\S+) (?:.* )?-j (\S+)", line)
-        if rule and rule[2] in TARGETS:
-            yield f"{family} {table} {rule[1]} has {rule[2]}"
-
-
-def touching(listing, own):
-    """What tables other than our own (its name) do that touches galaf, as phrases, of nft's JSON listing."""
-    for item in json.loads(listing)["nftables"]:
-        (kind, value), = item.items()
-        if kind not in ("rule", "flowtable") or (value["family"], value["table"]) == ("inet", own):
-            continue
-        place = f"{value['family']} {value['table']} {value['chain' if kind == 'rule' else 'name']}"
-        yield from [f"{place} {act}" for act in acts(value["expr"])] if kind == "rule" else [
-            f"{place} forwards past the rules"]
-
-
-def acts(expressions):
-    """What a rule of another table does that touches galaf, as phrases."""
-    for one in expressions:
-        (word, value), = one.items() if isinstance(one, dict) else ((one, None),)
-        if word in ("dnat", "redirect", "tproxy", "queue", "notrack", "dup", "fwd"):
-            yield f"has {word}"
-        elif word == "mangle" and value["key"] in ({"ct": {"key": "mark"}}, {"meta": {"key": "mark"}}):
-            yield f"sets the {next(iter(value['key']))} mark"
-        elif word == "xt" and isinstance(value, dict) and value.get("name") in TARGETS:
-            yield f"has {value['name']}"
 
 
 def others(known):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import TOP
 
-from galaf import accounts, commands, conf, doctor, iprule, jsontext, mark
+from galaf import accounts, commands, conf, doctor, foreign, iprule, jsontext, mark
 
 LISTING = {"nftables": [
     {"metainfo": {"version": "1.0.6"}},
@@ -74,7 +74,7 @@ def test_marks_that_rules_may_take():
 ])
 def test_acts(expression, wanted):
     """What another table's rule does that touches the mark or the way."""
-    assert list(doctor.acts([expression])) == wanted
+    assert list(foreign.acts([expression])) == wanted
 
 
 def test_touching():
@@ -83,7 +83,7 @@ def test_touching():
                {"flowtable": {"family": "inet", "table": "fast", "name": "f", "hook": "ingress"}},
                {"rule": {"family": "inet", "table": "galaf", "chain": "c", "expr": [{"redirect": None}]}},
                {"rule": {"family": "ip", "table": "galaf", "chain": "c", "expr": [{"redirect": None}]}}]
-    assert list(doctor.touching(json.dumps({"nftables": objects}), "galaf")) == [
+    assert list(foreign.touching(json.dumps({"nftables": objects}), "galaf")) == [
         "inet fast f forwards past the rules", "ip galaf c has redirect"]
 
 
@@ -101,7 +101,7 @@ COMMIT
 -A OUTPUT -m comment --comment "-j" -j ACCEPT
 COMMIT
 """
-    assert list(doctor.touching_legacy("ip6", listing)) == ["ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
+    assert list(foreign.touching_legacy("ip6", listing)) == ["ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
 
 
 @pytest.mark.parametrize("check", [check.__name__ for check in doctor.CHECKS])
