@@ -33,6 +33,8 @@ JSON
 # mark GROUP: the mark of alice's sockets in it.
 mark() { printf '0x%08x' $(($(on getent group "$1" | cut -d : -f 3) << 16 | 1000)); }
 
+teardown_file() { on systemctl disable --quiet --now rogue.service; }
+
 # enforced: web reaches what it may, over IPv4 and IPv6; all else is refused, to it and to others.
 enforced() {
     passes on galaf_firewall status
@@ -115,8 +117,10 @@ closed() {
         since=$(now)
         $way
         closed "$since"
-        enforced
-        sleep 1
+        passes on galaf_firewall status
+        says "enforced: table inet galaf"
+        passes alice 'galaf web -m 20 http://web.example/'
+        fails 7 alice 'curl -sS -m 20 http://198.18.0.10/'
     done
     same "" "$(sent 0 "$ROGUE" "$CABLE" | head -n 5)" "what was sent to the rogue's address since power-on"
 }
