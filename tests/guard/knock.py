@@ -18,10 +18,10 @@ refused = time.monotonic()
 while not select.select([sys.stdin], [], [], 0)[0]:
     tried += 1
     try:
-        socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1).close()
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=0.2).close()
         made += 1
         in_a_row = True
-    except OSError:
+    except OSError:     # a refusal, or the answer to a packet that got out before the rules came back is refused
         now = time.monotonic()
         if in_a_row:
             longest = max(longest, now - refused)
