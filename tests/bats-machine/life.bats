@@ -7,6 +7,8 @@ load machine
 setup_file() {
     start_rogue
     footprint >/run/machine/footprint
+    # The router tells its name server a little later than DHCP does.
+    eventually 30 on grep -q 2001:db8::1 /etc/resolv.conf
     network >/run/machine/network
 }
 
