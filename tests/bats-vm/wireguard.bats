@@ -16,6 +16,7 @@ setup_file() {
     passes on galaf_config --yes
     passes on loginctl enable-linger alice      # or each login starts a systemd of hers
     start_rogue 0.5
+    passes on sysctl -qw net.ipv4.tcp_syn_retries=1     # or each try of the rogue's in the tunnel takes two minutes
     far_end
     near_end | put /etc/wireguard/wg0.conf
 }
@@ -68,7 +69,7 @@ served() {
 }
 
 # closed [FILTER]: the rogue has tried, and nothing was sent but what is listed, the latter too.  In the tunnel it
-# waits as others do, so that it tries seldom.
+# waits for an answer as others do, so that it tries seldom.
 closed() {
     eventually 60 some_tries || complain "only $(tries) tries"
     same "" "$(sent "$since" "not ($LINK or ($QUERIES) or tcp port 80 or ${1:-tcp port 80})" | head -n 5)" "what the machine sent"
