@@ -14,14 +14,14 @@ class Ids:
 
     users, groups: name to id, of the entries that exist; inbound: name to mark; launchers:
     a word of an entry's "users" to its token in the launch table ("1000", "%27");
-    every_uid, every_gid: all ids of the machine that a mark holds, 0 to 65535.
+    every_group: name to gid of all the machine's groups; every_uid: all uids that a mark holds, 0 to 65535.
     """
     users: dict = field(default_factory=dict)
     groups: dict = field(default_factory=dict)
     inbound: dict = field(default_factory=dict)
     launchers: dict = field(default_factory=dict)
+    every_group: dict = field(default_factory=dict)
     every_uid: tuple = ()
-    every_gid: tuple = ()
 
     def of(self, entry):
         """The uid or gid of an entry, or None if the account is not there."""
@@ -44,13 +44,10 @@ def look_up(conf, faults):
         groups={name: group[name] for name in conf.groups if name in group},
         inbound=_inbound(conf, passwd, group, faults),
         launchers=_launchers(conf, passwd, group, faults),
-        every_uid=_in_mark(passwd.values()), every_gid=_in_mark(group.values()))
+        every_group=group,
+        every_uid=tuple(sorted({uid for uid in passwd.values() if uid <= configuration.MAX_ID})))
     _check(conf, ids, faults)
     return ids
-
-
-def _in_mark(numbers):
-    return tuple(sorted({number for number in numbers if number <= configuration.MAX_ID}))
 
 
 def missing(conf, ids):

@@ -73,7 +73,7 @@ def _allow(entry, patterns, ids):
     tells the entry from every other id of the machine.
     """
     is_group = entry.place[0] == "groups"
-    shift, others = (16, ids.every_gid) if is_group else (0, ids.every_uid)
+    shift, others = (16, ids.every_group.values()) if is_group else (0, ids.every_uid)
     own = ids.mark(entry) >> shift
     masks = _telling_masks(own, others)
     for chunk in _chunks(patterns, LINE - len("connmark-allowlist=4294967295/4294967295,\n")):
@@ -87,7 +87,7 @@ def _allow(entry, patterns, ids):
 def _telling_masks(own, others):
     """Masks of 16 bits under which no other id equals own, the full one first."""
     yield 0xFFFF        # before a look at the others, who may be 30,000
-    others = {number for number in others if number != own}
+    others = {number for number in others if number != own and number <= 0xFFFF}
     for omitted in range(1, 5):
         for bits in itertools.combinations(range(15, -1, -1), omitted):
             mask = 0xFFFF ^ sum(1 << bit for bit in bits)

@@ -54,6 +54,7 @@ class Plan:
         except ValueError as error:
             raise GalafError(f"{self.file}: $.groups: no gid from {error} is free any more") from None
         self.ids.groups.update(allotted)
+        self.ids.every_group.update(allotted)
         self.ids.inbound.update({name: gid << 16 for name, gid in allotted.items() if name in self.conf.inbound})
         return allotted
 

@@ -252,6 +252,16 @@ JSON
     answers NOERROR web other.example
 }
 
+@test "an entry with many domains is told from groups that are made with it" {
+    names=$(seq --format '"host-%02.0f.a-rather-long-name.example"' --separator , 60)
+    others=$(seq --format '"other-%g": null' --separator , 60)
+    echo '{ "groups": { "many": { "domains": [ '"$names"' ] }, '"$others"' } }' >"$CONF"
+    before=$(galaf_config --print dnsmasq)
+    passes galaf_config --yes
+    same "$before" "$(galaf_config --print dnsmasq)" "what is rendered once the groups are made"
+    same "$before" "$(cat /var/lib/galaf/good/dnsmasq.conf)" "what is in force"
+}
+
 @test "CNAME chains, many addresses, IDN, upper case: all of an answer is allowed" {
     configure <<'JSON'
 { "users": { "dnsmasq": { "rule": "udp dport 53" } },

@@ -22,7 +22,7 @@ def machine(configuration):
         groups=groups,
         inbound={name: groups[name] << 16 if name in groups else PASSWD[name] for name in configuration.inbound},
         launchers={"alice": "1000", "%adm": "%4"},
-        every_uid=tuple(PASSWD.values()), every_gid=(*GROUP.values(), *groups.values()))
+        every_group={**GROUP, **groups}, every_uid=tuple(PASSWD.values()))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -67,6 +67,6 @@ def test_no_mask_mistakes_another_group():
              for line in dnsmasq.render(configuration, ids).splitlines() if line.startswith("connmark-allowlist=")]
     assert len(pairs) == len(set(pairs)) > 10
     for mark, mask in pairs:
-        matching = {gid for gid in ids.every_gid if gid << 16 & mask == mark and mask >> 16}
+        matching = {gid for gid in ids.every_group.values() if gid << 16 & mask == mark and mask >> 16}
         matching |= {("uid", uid) for uid in ids.every_uid if uid & mask == mark and not mask >> 16}
         assert len(matching) == 1, f"{mark}/{mask} matches {matching}"
