@@ -28,13 +28,23 @@ def check(file, lines, name):
     lines: its lines with their JSON paths; name: the configuration's file.  Raises
     GalafError with nft's own words at the JSON path that each bad line came from.
     """
-    isolated = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
     try:
-        run(*isolated, "nft", "-c", "-f", str(file))
+        _nft(file.parent, "-c", "-f", str(file), apart=True)
     except CommandFailed as error:
         if error.status == 127:
             raise GalafError("the program nft is missing: apt install nftables") from None
         raise GalafError(_explain(error.stderr, file, lines, name)) from None
+
+
+def _nft(folder, *arguments, stdin=None, apart=False):
+    """Runs nft for a generation's rules; apart: with no interface and no network, which needs no root.
+
+    It sees the groups that these rules name (ruleset.named_groups()) in the place of
+    /etc/group, or all of them where that can't be.
+    """
+    user = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
+    run("unshare", *user, *(["--net"] if apart else []), "--mount", "sh", "-c",
+        'mount --bind "$0" /etc/group 2>/dev/null; exec nft "$@"', str(folder / "group"), *arguments, stdin=stdin)
 
 
 def _explain(said, file, lines, name):
@@ -70,13 +80,13 @@ def load(folder):
     include = f'include "{folder}/ruleset.nft"\n'
     live = _live(table)
     if not live:
-        include += _counted(table, ruleset)
+        include += _counted(folder, ruleset)
     farewell = _obsolete(table, live, ruleset)
     others = [f"delete table inet {name}" for name in _renamed(table)]
     if others:
         IN_FORCE.unlink(missing_ok=True)
     try:
-        _transact(others + farewell, include)
+        _transact(folder, others + farewell, include)
         _guard(table, ruleset)
         if not live or any(line.startswith("delete set") for line in farewell):
             resolver.forget()
@@ -84,28 +94,28 @@ def load(folder):
     except CommandFailed:
         if not live:
             raise
-        include += _counted(table, ruleset, save=True)
-        _transact(others + [f"table inet {table}", f"delete table inet {table}"], include)
+        include += _counted(folder, ruleset, save=True)
+        _transact(folder, others + [f"table inet {table}", f"delete table inet {table}"], include)
         _guard(table, ruleset)
         resolver.forget()
         return "the table was made anew: the addresses it had learned are gone"
 
 
-def _counted(table, ruleset, save=False):
+def _counted(folder, ruleset, save=False):
     """The nft lines that put saved counters back; save: take them from the table that is loaded.  "" if that fails."""
     try:
         if save:
             counters.save()
-        text = counters.restore_text(counters.SAVED, ruleset, table)
-        run("unshare", "--net", "nft", "-c", "-f", "-", stdin=ruleset + text)
+        text = counters.restore_text(counters.SAVED, ruleset, generation.table(folder))
+        _nft(folder, "-c", "-f", "-", stdin=ruleset + text, apart=True)
         return text
     except GalafError:
         return ""
 
 
-def _transact(before, include):
-    """Loads a ruleset and the lines that go before it as one transaction."""
-    run("nft", "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
+def _transact(folder, before, include):
+    """Loads a generation's ruleset and the lines that go before it as one transaction."""
+    _nft(folder, "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
 
 
 def _guard(table, ruleset):

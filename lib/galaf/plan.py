@@ -26,11 +26,13 @@ class Plan:
         if audit:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
-        self.lines = ruleset.render(self.conf, self.ids, _skeleton(), ebpf)
+        skeleton = _skeleton()
+        self.lines = ruleset.render(self.conf, self.ids, skeleton, ebpf)
         rules = ruleset.text(self.lines)
         self.texts = {
             "galaf_conf.json": self.source,
             "ruleset.nft": rules,
+            "group": ruleset.named_groups(self.conf, self.ids, skeleton),
             "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
             "launch": launch.render(self.conf, self.ids),
             "sysctl.conf": sysctl.render(self.conf),

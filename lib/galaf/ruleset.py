@@ -20,6 +20,7 @@ MAPS = {"apps": "gid : verdict; size 65536", "users": "uid : verdict",
 ELEMENTS = 65536            # most elements of a set that packets fill
 REFUSED_TIMEOUT = "604800s"     # 7 days
 RECORD_TIMEOUT = "2592000s"    # 30 days
+_WORD = re.compile(r"[\w.-]+")
 _PROTO = {4: "ip", 6: "ip6"}
 _RECORDED = {"out": ("output priority -10", "oif", "daddr"), "in": ("input priority 10", "iif", "saddr")}
 _PORTS = "{ tcp, udp, udplite, sctp, dccp }"
@@ -46,6 +47,18 @@ def render(conf, ids, skeleton, ebpf=True):
         *_recording(entries), *_refusing(conf), *_grants(entries)])
     lines += _elements(conf, entries, ids)
     return lines
+
+
+def named_groups(conf, ids, skeleton):
+    """The groups that rules name, as group(5) has it, for nft to read in the place of /etc/group.
+
+    It looks each gid of a map up as a name first, from the file's beginning to its end: with
+    1,000 groups that took a third of its time, with 10,000 most of it.
+    """
+    granted = [rule for entry in conf.entries() for rule in entry.rules]
+    granted += [rule for some in conf.inbound.values() for rule in some] + list(conf.forward)
+    words = set(_WORD.findall(" ".join([*skeleton, *(rule.text for rule in granted)])))
+    return "".join(f"{name}:x:{gid}:\n" for name, gid in sorted(ids.every_group.items()) if name in words)
 
 
 def text(lines):

@@ -225,6 +225,34 @@ NFT
     fails 1 nft list chain inet galaf local
 }
 
+@test "an administrator's own file may name groups: the system's, an application's that is made with it, one deleted since" {
+    cat >/etc/nftables.d/local.nft <<'NFT'
+table inet galaf {
+    chain local {
+        type filter hook output priority -5; policy accept;
+        meta skgid "games" tcp dport 80 reject with tcp reset
+        meta skgid { fresh-one, sys } tcp dport 80 reject with tcp reset
+    }
+}
+NFT
+    groupdel fresh-one 2>/dev/null || true
+    configure <<<'{ "users": { "root": { "rule": "tcp dport 80" } }, "groups": { "web": null, "fresh-one": { "rule": "" } } }'
+    gid=$(getent group fresh-one | cut -d: -f3)
+    fails 7 in_group fresh-one $curl http://198.18.0.10/
+    fails 7 setpriv --regid games --clear-groups $curl http://198.18.0.10/
+    fails 7 setpriv --regid sys --clear-groups $curl http://198.18.0.10/
+    passes setpriv --regid bin --clear-groups $curl http://198.18.0.10/
+
+    groupdel fresh-one
+    nft delete table inet galaf
+    passes galaf_firewall start
+    passes setpriv --regid bin --clear-groups $curl http://198.18.0.10/
+    fails 7 setpriv --regid "$gid" --clear-groups $curl http://198.18.0.10/
+    sed -i s/fresh-one/no-such-group/ /etc/nftables.d/local.nft
+    fails 1 galaf_config --yes
+    says "no-such-group" "/etc/nftables.d"
+}
+
 @test "other tables stay, through a start, a reload and a stop" {
     nft add table ip other
     passes galaf_config
