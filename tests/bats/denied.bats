@@ -262,8 +262,11 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
 # following: galaf_denied --follow in the background, past its first look.
 following() {
     galaf_denied --follow >/tmp/followed 2>&1 3>&- &
-    sleep 1
+    eventually 20 waits "$!"
 }
+
+# waits PROCESS: it is between two looks.
+waits() { grep -q poll "/proc/$1/wchan"; }
 
 @test "--follow tells each new refusal on a line, once, and ends by SIGTERM, Ctrl-C or a closed pipe" {
     fails 7 as alice fetch http://198.18.0.10/
@@ -286,7 +289,7 @@ following() {
     same 0 "$(grep -c galaf_denied: /tmp/followed)" "lines of complaint"
 
     (trap - INT; exec galaf_denied --follow --user bob) >/tmp/followed 2>&1 3>&- &
-    sleep 1
+    eventually 20 waits "$!"
     kill -INT $!
     status=0
     wait $! || status=$?
