@@ -33,7 +33,7 @@ install: all
 	$(call put,755,$(wildcard bin/*) launcher/galaf,$(bindir))
 	$(call put,755,$(wildcard sbin/*),$(sbindir))
 	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.nft lib/galaf/*.bpf.o),$(libdir))
-	$(call put,755,lib/galaf/galaf_guard,$(libdir))
+	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
 	$(call put,644,$(wildcard systemd/*.service systemd/*.timer),$(unitdir))
 	$(foreach d,$(wildcard systemd/*.d),$(call put,644,$(wildcard $(d)/*),$(unitdir)/$(notdir $(d))))
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)

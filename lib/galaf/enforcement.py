@@ -25,7 +25,7 @@ def put_in_force(folder):
     """
     old = generation.text(generation.good(), "dnsmasq.conf")
     remark = firewall.load(folder)
-    CLOSED.unlink(missing_ok=True)
+    reopen()
     generation.make_good(folder, spare=(trial() or {}).get("before"))
     if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
@@ -36,6 +36,14 @@ def put_in_force(folder):
     else:
         SYSCTL.unlink(missing_ok=True)
     return remark
+
+
+def reopen():
+    """Takes back what stood in for rules that could not be loaded: the note of it, and lib/galaf/close's routing."""
+    if CLOSED.exists():
+        for family in ("-4", "-6"):
+            run("ip", family, "rule", "flush", "protocol", "71")
+        CLOSED.unlink()
 
 
 def open_up():

@@ -389,19 +389,21 @@ closed_without() {
     same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent without $1"
 }
 
-@test "without the generations, or with a broken Python, at boot: closed as well, until it is mended" {
+@test "without the generations, Python or nft at boot: closed as well, until it is mended" {
     closed_without /var/lib/galaf/generations
     passes on galaf_firewall status
     says "CLOSED"
     apply 0
     enforces 0
 
-    closed_without /usr/bin/python3
-    mv /run/machine/tree/usr/bin/python3.away /run/machine/tree/usr/bin/python3
-    passes on galaf_firewall status
-    says "CLOSED" "galaf_firewall did not run"
-    passes on systemctl restart galaf-mark galaf-firewall
-    passes on galaf_firewall status
-    says_not "CLOSED"
-    enforces 0
+    for part in /usr/bin/python3 /usr/sbin/nft; do
+        closed_without "$part"
+        mv "/run/machine/tree$part.away" "/run/machine/tree$part"
+        passes on galaf_firewall status
+        says "CLOSED" "galaf_firewall did not run"
+        passes on systemctl restart galaf-mark galaf-firewall
+        passes on galaf_firewall status
+        says_not "CLOSED"
+        enforces 0
+    done
 }
