@@ -33,7 +33,7 @@ def check(file, lines, name):
     except CommandFailed as error:
         if error.status == 127:
             raise GalafError("the program nft is missing: apt install nftables") from None
-        raise GalafError(_explain(error.stderr, file, lines, name)) from None
+        raise GalafError(_explain(error.said, file, lines, name)) from None
 
 
 def _nft(folder, *arguments, stdin=None, apart=False):
@@ -59,7 +59,7 @@ def _explain(said, file, lines, name):
             mend = "".join(f": {mend}" for known, mend in _MENDS.items() if known in words)
             words += f"; in: {_RENDERED.sub('', text.strip())}{mend if path else ' (see /etc/nftables.d)'}"
         found.append(f"{name}: {path + ': ' if path else ''}{words}")
-    return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said.strip()}"
+    return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said}"
 
 
 def loaded(table):

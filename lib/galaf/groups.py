@@ -23,7 +23,7 @@ def create(gids):
     try:
         run("timeout", str(LOCK_WAIT + len(gids) // AT_ONCE), "systemd-sysusers", "-", stdin=lines)
     except CommandFailed as error:
-        why = "another program holds the lock of /etc/group" if error.status == 124 else error.stderr.strip()
+        why = "another program holds the lock of /etc/group" if error.status == 124 else error.said
         raise GalafError(f"the groups can't be made: {why}; the rules were not changed") from None
     made = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
     wrong = [name for name, gid in gids.items() if made.get(name) != gid]

@@ -85,7 +85,7 @@ def check(file):
     try:
         _test(file, ["LC_ALL=C"])
     except CommandFailed as error:
-        raise GalafError(f"dnsmasq refuses the options: {error.stderr.strip()}") from None
+        raise GalafError(f"dnsmasq refuses the options: {error.said}") from None
 
 
 def _test(file, locale):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one place that starts programs."""
 import os
+import signal
 import subprocess
 
 import sh
@@ -11,13 +12,16 @@ SEARCH = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 
 class CommandFailed(GalafError):
-    """A program ended badly.  status: its exit status (negative: the signal); stderr: what it said."""
+    """A program ended badly.
+
+    status: its exit status (negative: the signal that ended it); said: its words or, where it had none, how it ended.
+    """
 
     def __init__(self, program, status, stderr):
-        said = stderr.strip()
-        super().__init__(f"{program} failed ({status}){': ' + said if said else ''}")
+        ended = f"exit status {status}" if status >= 0 else f"ended by {signal.Signals(-status).name}"
+        self.said = stderr.strip() or ended
+        super().__init__(f"{program} failed: {self.said}")
         self.status = status
-        self.stderr = stderr
 
 
 def run(program, *arguments, stdin=None, ok=(0,)):
