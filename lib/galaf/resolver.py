@@ -28,6 +28,7 @@ LINKS = {
         Path("/etc/dnsmasq.d/00-galaf.conf"): SHIPPED / "dnsmasq.d/00-galaf.conf",
     },
 }
+_PROCESS = {"NetworkManager": "/run/NetworkManager/dnsmasq.pid", "dnsmasq": "/run/dnsmasq/dnsmasq.pid"}
 
 
 def service():
@@ -160,9 +161,14 @@ def _stumbles(name):
 
 
 def forget():
-    """Empties dnsmasq's cache: an answer from the cache enters no set, so a new set would stay empty."""
+    """Empties dnsmasq's cache: an answer from the cache enters no set, so a new set would stay empty.
+
+    No other dnsmasq is told: SIGHUP ends one that has just been started, as to check options.
+    """
+    if service() is None:
+        return
     try:
-        run("pkill", "--signal", "HUP", "--exact", "dnsmasq")
+        run("pkill", "--signal", "HUP", "--exact", "--pidfile", _PROCESS[service()], "dnsmasq")
     except CommandFailed:
         pass        # none runs yet, as at boot
 

@@ -218,6 +218,21 @@ JSON
     done
 }
 
+@test "the cache is emptied of the resolver alone: another dnsmasq, which SIGHUP would end, is left alone" {
+    ask web web.example
+    cp /bin/sleep /tmp/dnsmasq
+    /tmp/dnsmasq 60 3>&- 4>&- &
+    other=$!
+    eventually 5 grep -qx dnsmasq "/proc/$other/comm"
+    before=$(wire_packets wire_dns)
+    passes galaf_dns resolve
+    [ "$(wire_packets wire_dns)" -gt "$before" ] || complain "dnsmasq answered from its cache"
+    kill "$other"
+    status=0
+    wait "$other" || status=$?
+    same 143 "$status" "how the other dnsmasq ended"
+}
+
 @test "galaf_dns resolve fills the sets again; a silent name server holds nothing up for more than 10 s" {
     nft flush set inet galaf web_4
     fails 7 in_group web curl -sS --max-time 5 http://198.18.0.10/
