@@ -304,6 +304,65 @@ loaded() { [ -n "$(table)" ]; }
         "loaded by alice: group added-0: removed; group added-1: new; group web: domains"
 }
 
+# by_ssh [OPTION ...] COMMAND: as root from the internet, with a key that the machine knows.
+by_ssh() {
+    internet chroot /run/machine/tree ssh -i /root/.ssh/key -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR \
+        -o ConnectTimeout=2 "root@$(address eth0)" "$@"
+}
+
+# trial_by_ssh: puts the file on trial from a terminal of ssh's, whose client is killed when galaf_config asks.
+trial_by_ssh() {
+    : >/run/machine/asked
+    by_ssh -tt galaf_config --try 12 --yes >/run/machine/asked 2>&1 < <(exec sleep 60 3>&- 4>&-) 3>&- 4>&- &
+    local asking=$!
+    eventually 20 grep -q "Keep these rules? \[y/N\]" /run/machine/asked || complain "$(cat /run/machine/asked)"
+    asked=$SECONDS
+    pkill -KILL -x ssh
+    wait "$asking" || true
+    eventually 5 hung_up || complain "galaf_config is still there without its terminal"
+    passes on galaf_firewall status
+    says "on trial"
+}
+hung_up() { ! on pgrep -x galaf_config; }
+
+@test "a trial from an ssh connection that is cut, also where its rules lock ssh out: the rules before come back" {
+    later openssh-server
+    passes on sh -c 'mkdir -p -m 700 /root/.ssh && ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/key &&
+        cp /root/.ssh/key.pub /root/.ssh/authorized_keys'
+    apply 0
+    fails 255 by_ssh true
+    passes on galaf_config --set '$.inbound' '{ "root": "tcp dport 22" }'
+    passes on galaf_config --yes
+    cp /run/machine/tree/var/lib/galaf/good/galaf_conf.json /run/machine/before
+    since=$(now)
+    passes by_ssh echo hello
+    says hello
+
+    passes on galaf_config --set '$.groups.web.domains' '["mail.example"]'
+    trial_by_ssh
+    passes by_ssh true
+    passes alice 'galaf web -m 5 http://mail.example/'
+    eventually 30 back
+    took=$((SECONDS - asked))
+    passes by_ssh true
+    enforces 0
+
+    passes on galaf_config --set '$.inbound' '{}'
+    trial_by_ssh
+    fails 255 by_ssh true
+    eventually 30 back
+    echo "# a trial of 12 s, its ssh client killed: back after $took s; where it locks ssh out: after $((SECONDS - asked)) s" >&3
+    passes by_ssh true
+    enforces 0
+    closed "$since" "tcp port 22"
+    passes on journalctl --no-pager --identifier galaf
+    same 2 "$(grep -c 'the time of the trial is up' < <(sed '1,/loaded by.*inbound/d' <<<"$output"))" "trials that the timer ended"
+    passes on systemctl disable --quiet --now ssh
+}
+
+# back: no trial is on, and the rules from before both are in force.
+back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{before,tree/var/lib/galaf/good/galaf_conf.json}; }
+
 @test "audit for a span goes on over a reboot, with its end" {
     passes on galaf_config --audit 600s --yes
     reboot
