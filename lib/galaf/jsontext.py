@@ -21,24 +21,43 @@ def parse(text, name):
     Raises GalafError with line and column for a syntax error, and for a key that an
     object has twice, unless it is a comment (a key that starts with "#").
     """
+    repeated = []
+
     def unique(pairs):
-        seen = set()
-        for key, _ in pairs:
-            if key in seen and not key.startswith("#"):
-                raise GalafError(f'{name}: the key "{key}" stands twice in one object: keep one of them')
-            seen.add(key)
-        return dict(pairs)
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            repeated.append(found)
+        return found
 
     def refuse(constant):
         raise GalafError(f"{name}: {constant} is not JSON")
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        found = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        again = next(_twice(text, _skip(text, 0)), None) if repeated else None
     except json.JSONDecodeError as error:
         at, what = _syntax_fault(text, error)
-        number, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-        raise GalafError(f"{name}: line {number}, column {column}: {what}") from None
+        raise GalafError(f"{name}: {_position(text, at)}: {what}") from None
     except RecursionError:
         raise GalafError(f"{name}: nested too deeply") from None
+    if again:
+        key, first, second = again
+        raise GalafError(f'{name}: {_position(text, second)}: the key "{key}" stands twice in one object, the first '
+                         f"time at {_position(text, first)}: keep one of them")
+    return found
+
+
+def _position(text, at):
+    """A position of the text as an editor has it."""
+    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
+
+
+def _twice(text, start):
+    """Each (key, its first start, its second) that an object has twice, in the value that starts at a position."""
+    first = {}
+    for key, key_start, value_start, _ in (*_members(text, start), *_elements(text, start)):
+        if isinstance(key, str) and not key.startswith("#") and first.setdefault(key, key_start) != key_start:
+            yield key, first[key], key_start
+        yield from _twice(text, value_start)
 
 
 def _syntax_fault(text, error):

@@ -26,7 +26,9 @@ REFUSED = {
     "{ 'groups': {} }": "f: line 1, column 3: write plain double quotes",
     '{ "groups": {} } }': "f: line 1, column 18: more follows the end",
     '{ "groups": { "a": NaN } }': "f: NaN is not JSON",
-    '{ "groups": { "a": {}, "a": {} } }': 'f: the key "a" stands twice',
+    '{ "groups": {\n"a": {},\n "a": {} } }':
+        'f: line 3, column 2: the key "a" stands twice in one object, the first time at line 2, column 1: keep one',
+    '{ "#": 1, "#": 2, "groups": { "a": [0, { "b": {}, "#": 3, "b": {} }] } }': "column 59: ",
     '[]': "is not of type 'object'",
     '{ "group": {} }': "f: $.group: unknown key: write 'groups' (line 1)",
     '{ "groups": { "a": {\n"rules": "" } } }': "f: $.groups.a.rules: unknown key: write 'rule' (line 2)",
