@@ -173,13 +173,15 @@ def _check_schema(data, faults):
             known = error.schema.get("properties", {})
             for key in error.instance:
                 if key not in known and not key.startswith("#"):
-                    faults.add(place + (key,), _unknown_key(key, sorted(known)))
+                    faults.add(place + (key,), _unknown_key(key, sorted(known), place))
         else:
             faults.add(place, _schema_message(error))
 
 
-def _unknown_key(key, known):
-    """What is wrong with a key that is none of those known; names the one that is meant, where that is plain."""
+def _unknown_key(key, known, place):
+    """What is wrong with a key that is none of those known at a place; says what is meant, where that is plain."""
+    if not place and key in _validator().schema["definitions"]["config"]["properties"]:
+        return f'unknown key here: write it into "config": "config": {{ "{key}": … }}'
     meant = difflib.get_close_matches(key, known, 1)
     return f"unknown key: write {meant[0]!r}" if meant else f"unknown key; known are {', '.join(known)}"
 

@@ -31,6 +31,8 @@ REFUSED = {
     '{ "#": 1, "#": 2, "groups": { "a": [0, { "b": {}, "#": 3, "b": {} }] } }': "column 59: ",
     '[]': "is not of type 'object'",
     '{ "group": {} }': "f: $.group: unknown key: write 'groups' (line 1)",
+    '{ "groups": {},\n"mode": "audit" }':
+        'f: $.mode: unknown key here: write it into "config": "config": { "mode": … } (line 2)',
     '{ "groups": { "a": {\n"rules": "" } } }': "f: $.groups.a.rules: unknown key: write 'rule' (line 2)",
     '{ "groups": { "a": { "allow": "" } } }': "f: $.groups.a.allow: unknown key; known are comment, domains, ",
     '{ "groups": { "a": { "execv": "/usr/bin/curl …" } } }': ': write an array: ["/usr/bin/curl", "…"] (line 1)',
