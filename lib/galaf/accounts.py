@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The users and groups of this machine that a configuration speaks of, and their numbers."""
+import dataclasses
 import grp
 import pwd
 from dataclasses import dataclass, field
@@ -54,6 +55,12 @@ def missing(conf, ids):
     """(users, groups) of the configuration that this machine does not have, as lists of entries."""
     return ([entry for name, entry in conf.users.items() if name not in ids.users],
             [entry for name, entry in conf.groups.items() if name not in ids.groups])
+
+
+def present(conf):
+    """The configuration without the entries of users that this machine does not have, which the rules leave out."""
+    known = {user.pw_name for user in pwd.getpwall()}
+    return dataclasses.replace(conf, users={name: entry for name, entry in conf.users.items() if name in known})
 
 
 def unnamed_groups(conf):

@@ -418,10 +418,14 @@ JSON
     fails 2 galaf_config --check --diff
 }
 
-@test "a user who is not on this machine is left out, with a word" {
-    cat >/etc/galaf/galaf_conf.json <<<'{ "users": { "not-installed": { "rule": "" } } }'
-    passes galaf_config --yes
-    says "\$.users.not-installed: there is no such user on this machine: left out"
+@test "a user who is not on this machine is left out, with a word, and neither counted nor called new" {
+    cat >/etc/galaf/galaf_conf.json <<<'{ "users": { "not-installed": { "rule": "" }, "alice": { "rule": "tcp dport 80" } } }'
+    for option in --check --diff --yes; do
+        passes galaf_config $option
+        says "\$.users.not-installed: there is no such user on this machine: left out"
+        says_not "user not-installed"
+        [ $option = --check ] && says "users: 1" || says "user alice: new"
+    done
 }
 
 @test "a command that cannot be started is named, and why" {
