@@ -189,6 +189,7 @@ three" /home/alice/other $'/home/alice/deep/\xff'
     says "with --yes"
     passes galaf_group delete post --yes
     says "group post deleted, 4 files given to nogroup"
+    says_not "left until galaf_group delete"
     same "" "$(gid post)"
     same "nogroup nogroup nogroup root" \
         "$(stat -c %G /home/alice/deep/er/one $'/home/alice/deep/\xff' /home/alice/deep /home/alice/other | xargs)"
