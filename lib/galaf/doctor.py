@@ -336,7 +336,7 @@ def names(known):
     """The name server that programs ask is galaf's dnsmasq."""
     if not any(entry.domains for entry in known.conf.entries()):
         return Result(OK, "no entry has domains")
-    obstacle = resolver.obstacle()
+    obstacle = resolver.obstacle() or resolver.silenced(known.conf, known.ids)
     if obstacle:
         why, _, mend = obstacle.partition(": ")
         return Result(BROKEN, why, mend)

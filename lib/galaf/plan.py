@@ -71,6 +71,9 @@ class Plan:
         """What is not wrong and yet should be known, a sentence each."""
         for entry in self.absent_users:
             yield f"{entry.path}: there is no such user on this machine: left out"
+        silenced = resolver.silenced(self.conf, self.ids)
+        if silenced:
+            yield f"$.users: {silenced}"
         for entry in self.conf.groups.values():
             lack = entry.execv and commands.lack(entry.execv[0])
             if lack:

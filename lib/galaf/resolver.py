@@ -62,6 +62,15 @@ def obstacle():
     return _too_old(run("dnsmasq", "--version"))
 
 
+def silenced(conf, ids):
+    """Why dnsmasq, as Debian's user of that name, gets no answers for domains, and the mend, as a sentence; or None."""
+    allowed = "dnsmasq" in ids.users and conf.users["dnsmasq"].rules
+    if service() is None or conf.mode == "audit" or allowed or not any(entry.domains for entry in conf.entries()):
+        return None
+    return ("no entry lets dnsmasq reach its name servers, so domains lead nowhere: write into \"users\": "
+            '"dnsmasq": { "rule": ["udp dport 53", "tcp dport 53"] }')
+
+
 def _asked():
     """Whether /etc/resolv.conf leads to this machine's own resolver, and nowhere else."""
     try:

@@ -324,6 +324,12 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     finds ok names
 }
 
+@test "names: no rule lets dnsmasq ask, since its entry is mistyped" {
+    configure <<<'{ "users": { "dnsmask": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } } }'
+    says "no entry lets dnsmasq reach its name servers"
+    finds broken names "no entry lets dnsmasq reach its name servers" 'mend: write into "users": "dnsmasq": {'
+}
+
 @test "names: systemd-resolved owns resolv.conf" {
     mkdir -p /run/systemd/resolve
     echo nameserver 127.0.0.53 >/run/systemd/resolve/stub-resolv.conf

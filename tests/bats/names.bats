@@ -218,6 +218,20 @@ JSON
     done
 }
 
+@test "a configuration with domains and no rule for dnsmasq: what is lacking is said; with one nothing is" {
+    for users in '{}' '{ "dnsmask": { "rule": "udp dport 53" } }' '{ "dnsmasq": null }'; do
+        echo '{ "users": '"$users"', "groups": { "web": { "domains": [ "web.example" ] } } }' >"$CONF"
+        passes galaf_config --check
+        says 'no entry lets dnsmasq reach its name servers, so domains lead nowhere: write into "users": "dnsmasq": {'
+    done
+    for conf in '"users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } }' \
+        '"groups": { "web": { "rule": "tcp dport 80" } }'; do
+        echo "{ $conf }" >"$CONF"
+        passes galaf_config --check
+        says_not "dnsmasq"
+    done
+}
+
 @test "the cache is emptied of the resolver alone: another dnsmasq, which SIGHUP would end, is left alone" {
     ask web web.example
     cp /bin/sleep /tmp/dnsmasq
