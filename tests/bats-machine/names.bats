@@ -44,6 +44,19 @@ elements() { on nft list set inet galaf "$1"; }
     same "" "$(sent "$since" 'dst port 53' | grep secret)" "queries on the wire"
 }
 
+@test "galaf_dns resolve empties the cache of NetworkManager's dnsmasq" {
+    asked() { sent "$since" 'dst port 53' | grep -q cached.web.example; }
+    passes answer web cached.web.example
+    sleep 0.2
+    since=$(now)
+    passes answer web cached.web.example
+    sleep 0.2
+    ! asked || complain "the answer is not cached, so that this can't tell"
+    passes on galaf_dns resolve
+    passes answer web cached.web.example
+    eventually 5 asked || complain "dnsmasq answered from its cache"
+}
+
 @test "nmcli general reload dns-full starts dnsmasq anew, and it reads new option files" {
     before=$(dnsmasq_process)
     resolved() { on galaf --test web getent ahostsv4 fresh.web.example | grep -q 198.18.0.77; }
