@@ -24,8 +24,8 @@ FOLDERS = {
     "completions": "usr/share/bash-completion/completions",
 }
 DEBHELPERS = {
-    "usr/bin/galaf", "usr/lib/galaf/galaf_guard", "usr/share/doc/galaf/changelog.gz", "usr/share/doc/galaf/copyright",
-    "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
+    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/share/doc/galaf/changelog.gz",
+    "usr/share/doc/galaf/copyright", "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
 }
 PROVIDED_BY = {"debian": "python3-debian", "sh": "python3-sh", "tabulate": "python3-tabulate",
                "jsonschema": "python3-jsonschema", "idna": "python3-idna", "jsonpath_ng": "python3-jsonpath-ng",
@@ -119,7 +119,7 @@ def test_conffiles(deb, members):
 def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
-        executable = member.isdir() or re.match(r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|.*/galaf_guard$", name)
+        executable = member.isdir() or re.match(r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|.*/galaf/(close|galaf_guard)$", name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name
         assert member.isdir() or member.isfile(), name
