@@ -336,7 +336,7 @@ def names(known):
     """The name server that programs ask is galaf's dnsmasq."""
     if not any(entry.domains for entry in known.conf.entries()):
         return Result(OK, "no entry has domains")
-    obstacle = resolver.obstacle() or resolver.silenced(known.conf, known.ids)
+    obstacle = resolver.obstacle()
     if obstacle:
         why, _, mend = obstacle.partition(": ")
         return Result(BROKEN, why, mend)
@@ -348,6 +348,10 @@ def names(known):
     if servers != ["127.0.0.1"]:
         return Result(BROKEN, f"/etc/resolv.conf leads to {few(servers) or 'no server'}, not to 127.0.0.1 alone",
                       "let it say only: nameserver 127.0.0.1")
+    silenced = resolver.silenced(known.conf, known.ids)
+    if silenced:
+        why, _, mend = silenced.partition(": ")
+        return Result(WARNING, why, mend)
     return Result(OK, f"/etc/resolv.conf leads to {resolver.service()}'s dnsmasq")
 
 

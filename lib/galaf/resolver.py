@@ -63,11 +63,11 @@ def obstacle():
 
 
 def silenced(conf, ids):
-    """Why dnsmasq, as Debian's user of that name, gets no answers for domains, and the mend, as a sentence; or None."""
+    """Why dnsmasq, as its own user, may get no answers for domains, and the mend, as a sentence; or None."""
     allowed = "dnsmasq" in ids.users and conf.users["dnsmasq"].rules
     if service() is None or conf.mode == "audit" or allowed or not any(entry.domains for entry in conf.entries()):
         return None
-    return ("no entry lets dnsmasq reach its name servers, so domains lead nowhere: write into \"users\": "
+    return ("no entry lets dnsmasq reach a name server beyond this machine: write into \"users\": "
             '"dnsmasq": { "rule": ["udp dport 53", "tcp dport 53"] }')
 
 

@@ -409,16 +409,21 @@ moment() { on systemctl show --value --property "$1TimestampMonotonic" "$2"; }
     enforces 0
 }
 
-@test "rules that can't be loaded at boot: closed; the console, the journal and galaf_firewall say why" {
-    why="NOTHING but DHCP passes"
-    truncate -s 400 /run/machine/tree/var/lib/galaf/good/ruleset.nft
+# boots_closed WORDS: boots, and nothing passes but DHCP.
+boots_closed() {
     : >/run/machine/tree/opt/tries
     since=$(now)
     run reboot      # it is up, with a failed unit
     says galaf-firewall.service
     eventually 10 routed "dev eth0"
     tried
-    same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent $1"
+}
+
+@test "rules that can't be loaded at boot: closed; the console, the journal and galaf_firewall say why" {
+    why="NOTHING but DHCP passes"
+    truncate -s 400 /run/machine/tree/var/lib/galaf/good/ruleset.nft
+    boots_closed "with a damaged ruleset"
     fails 7 on galaf --test web curl -sS -m 5 http://198.18.0.10/
     passes on galaf_firewall status
     says "CLOSED" "galaf_config --rollback, or galaf_config, or galaf_firewall stop"
@@ -436,16 +441,10 @@ moment() { on systemctl show --value --property "$1TimestampMonotonic" "$2"; }
     passes on systemctl is-system-running
 }
 
-# closed_without PART: boots without a file or folder; nothing passes but DHCP.
+# closed_without PART: boots without a file or folder.
 closed_without() {
     mv "/run/machine/tree$1" "/run/machine/tree$1.away"
-    : >/run/machine/tree/opt/tries
-    since=$(now)
-    run reboot      # it is up, with a failed unit
-    says galaf-firewall.service
-    eventually 10 routed "dev eth0"
-    tried
-    same "" "$(sent "$since" "not ($LINK or ($QUERIES))" | head -n 5)" "what the machine sent without $1"
+    boots_closed "without $1"
 }
 
 @test "without the generations, Python or nft at boot: closed as well, until it is mended" {

@@ -326,8 +326,8 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
 
 @test "names: no rule lets dnsmasq ask, since its entry is mistyped" {
     configure <<<'{ "users": { "dnsmask": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } } }'
-    says "no entry lets dnsmasq reach its name servers"
-    finds broken names "no entry lets dnsmasq reach its name servers" 'mend: write into "users": "dnsmasq": {'
+    says "no entry lets dnsmasq reach a name server"
+    finds warning names "no entry lets dnsmasq reach a name server" 'mend: write into "users": "dnsmasq": {'
 }
 
 @test "names: systemd-resolved owns resolv.conf" {

@@ -222,7 +222,7 @@ JSON
     for users in '{}' '{ "dnsmask": { "rule": "udp dport 53" } }' '{ "dnsmasq": null }'; do
         echo '{ "users": '"$users"', "groups": { "web": { "domains": [ "web.example" ] } } }' >"$CONF"
         passes galaf_config --check
-        says 'no entry lets dnsmasq reach its name servers, so domains lead nowhere: write into "users": "dnsmasq": {'
+        says 'no entry lets dnsmasq reach a name server beyond this machine: write into "users": "dnsmasq": {'
     done
     for conf in '"users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } }' \
         '"groups": { "web": { "rule": "tcp dport 80" } }'; do

@@ -119,7 +119,8 @@ def test_conffiles(deb, members):
 def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
-        executable = member.isdir() or re.match(r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|.*/galaf/(close|galaf_guard)$", name)
+        programs = r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|.*/galaf/(close|galaf_guard)$"
+        executable = member.isdir() or re.match(programs, name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name
         assert member.isdir() or member.isfile(), name
