@@ -104,9 +104,13 @@ def write(texts):
 
 
 def keep(folder):
-    """Gives a written generation its number; returns its final folder.  It is not the good one yet."""
+    """Gives a written generation its number; returns its final folder.  It is not the good one yet.
+
+    The number is new even where the good generation's folder is gone, and only the link still names it.
+    """
     top = folder.parent
-    final = top / str(max(numbers(), default=0) + 1)
+    named = [int(good().name)] if good() else []
+    final = top / str(max([*numbers(), *named], default=0) + 1)
     folder.rename(final)
     _sync(top)
     return final

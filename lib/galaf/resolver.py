@@ -107,10 +107,10 @@ def connect():
     """Leads this machine's dnsmasq to the options; returns the service that has to be restarted, or None."""
     GENERATED.mkdir(parents=True, exist_ok=True)
     options = GENERATED / "galaf.conf"
-    if not options.is_symlink() and paths.GOOD.exists():
-        options.symlink_to(paths.GOOD / "dnsmasq.conf")
     name = service()
-    changed = False
+    changed = not options.is_symlink() and paths.GOOD.exists()
+    if changed:
+        options.symlink_to(paths.GOOD / "dnsmasq.conf")
     for link, target in LINKS.get(name, {}).items():
         if not link.is_symlink() and not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +135,16 @@ def forget_options():
     """Takes the generated options away, and dnsmasq goes on without them; the links stay."""
     (GENERATED / "galaf.conf").unlink(missing_ok=True)
     restart(service())
+
+
+def drop_dead_link():
+    """Takes the link to the generated options away if it leads nowhere: no dnsmasq starts with it.
+
+    NetworkManager would try a few times and give up for minutes.
+    """
+    options = GENERATED / "galaf.conf"
+    if options.is_symlink() and not options.exists():
+        options.unlink()
 
 
 def restart(name):
