@@ -8,7 +8,7 @@ from galaf.run import CommandFailed, run
 @pytest.mark.parametrize("script, status, said", [
     ("echo 'no such thing' >&2; exit 3", 3, "no such thing"),
     ("exit 3", 3, "exit status 3"),
-    ("kill -HUP $$", -1, "ended by SIGHUP"),
+    ("kill -KILL $$", -9, "ended by SIGKILL"),
 ])
 def test_a_failure_says_what_the_program_said_or_how_it_ended(script, status, said):
     with pytest.raises(CommandFailed, match=f"^sh failed: {said}$") as caught:
