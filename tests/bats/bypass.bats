@@ -168,7 +168,6 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
         *) holds "$what, as root in no group" EPERM as root $BYPASS/send.py "$way" ;;
         esac
     done
-    setcap cap_net_raw+ep "$(readlink -f /usr/bin/ping)"
     for family in 198.18.0.10 2001:2:0:1::10; do
         holds "ping, which has CAP_NET_RAW" "+1 errors=refused" as alice ping -n -c 1 -W 1 $family
     done
@@ -316,7 +315,6 @@ dumps() {
 
 @test "an application's memory isn't to be had by killing it" {
     mkdir -m 777 $BYPASS/dumps
-    ulimit -H -c unlimited      # sudo, by which the tests may run, takes it away
     passes dumps sleep 60
     says core
     rm $BYPASS/dumps/*

@@ -382,13 +382,11 @@ JSON
     takes '[ "/opt/tools/plain" ]'
     setcap cap_net_raw+ep /opt/tools/plain
     refuses "/opt/tools/plain has file capabilities" '[ "/opt/tools/plain" ]'
-    setcap cap_net_raw+ep "$(readlink -f /usr/bin/ping)"
     passes galaf_config --check "$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json"
     says ": in order; groups: 4"
 }
 
 @test "ping as shipped works without its capability" {
-    setcap cap_net_raw+ep "$(readlink -f /usr/bin/ping)"
     cp "$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json" "$CONF"
     start_dnsmasq
     passes galaf_config --yes
