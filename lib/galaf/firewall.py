@@ -42,9 +42,21 @@ def _nft(folder, *arguments, stdin=None, apart=False):
     It sees the groups that these rules name (ruleset.named_groups()) in the place of
     /etc/group, or all of them where that can't be.
     """
+    if not apart and not _may_unshare():
+        run("nft", *arguments, stdin=stdin)
+        return
     user = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
     run("unshare", *user, *(["--net"] if apart else []), "--mount", "sh", "-c",
         'mount --bind "$0" /etc/group 2>/dev/null; exec nft "$@"', str(folder / "group"), *arguments, stdin=stdin)
+
+
+def _may_unshare():
+    """Whether this process may have mounts of its own; galaf_guard and what it starts may not."""
+    try:
+        run("unshare", "--mount", "true")
+    except CommandFailed:
+        return False
+    return True
 
 
 def _explain(said, file, lines, name):

@@ -410,6 +410,14 @@ moment() { on systemctl show --value --property "$1TimestampMonotonic" "$2"; }
     enforces 0
 }
 
+@test "the guard's copy of the rules damaged: it has the kept ones loaded, from within its unit's sandbox" {
+    apply 0
+    passes on sh -c "echo damaged >>/run/galaf/in-force.nft"
+    passes on nft delete table inet galaf
+    eventually 10 on nft list chain inet galaf group_web
+    enforces 0
+}
+
 # boots_closed WORDS: boots, and nothing passes but DHCP.
 boots_closed() {
     : >/run/machine/tree/opt/tries
