@@ -404,7 +404,8 @@ apply_time() {
             killed=$((killed + 1))
             [ "$at" -lt "$last" ] || last=$at
         else
-            took=$at    # it had ended: an apply can be as fast as that
+            same 0 "$status" "the exit status of a galaf_config that ended before it was killed"
+            took=$at    # an apply can be as fast as that
         fi
         whole 8000 8001
         ! cmp -s "$CONF" /var/lib/galaf/good/galaf_conf.json || news=$((news + 1))
