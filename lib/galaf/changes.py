@@ -2,7 +2,7 @@
 """What differs between two configurations, in a few lines for a person.  Pure."""
 import dataclasses
 
-_SILENT = ("name", "place", "no_new_privs_said")
+_SILENT = ("name", "place", "no_new_privs_said", "rule6_said")
 
 
 def describe(old, new):

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands of application groups on this machine: whether root alone decides what they are and what they gain."""
+import dataclasses
 import os
 import stat
 
 from . import names
 
+SET_GID = "is set-gid"
 LINKS = 40      # symbolic links on one way: MAXSYMLINKS in the kernel's include/linux/namei.h
 
 
 def check(conf, faults):
-    """Notes in faults each command that others than root can change, and each that would lose its privilege.
+    """Notes in faults each command that others than root can change.
 
     A program that is not installed is no fault; the folders that it would be in are looked at.
     """
@@ -21,10 +23,35 @@ def check(conf, faults):
         if found:
             faults.add(place, f'{found}, and so take the permission of this group: chown it to root and chmod go-w, '
                               'or, if that is meant, write "trusted": true beside "execv"')
-        gain = privilege(program)
-        if gain and not entry.no_new_privs_said:
-            faults.add(place, f'{program} {gain}, of which no_new_privs, the default, leaves it nothing: write '
-                              '"no_new_privs": true if it works without, or false if it needs them')
+
+
+def with_privilege(conf):
+    """The configuration as it is carried out here: a command of privileged() starts without no_new_privs."""
+    needed = {entry.name: dataclasses.replace(entry, no_new_privs=False) for entry, _ in privileged(conf)}
+    return dataclasses.replace(conf, groups={**conf.groups, **needed})
+
+
+def privileged(conf):
+    """Each (entry, phrase) whose command no_new_privs, the default, would leave without what it is to gain.
+
+    Those of entries that say themselves what they want are left out, and so is a set-gid
+    command: with its other group it would lose its application's.
+    """
+    for entry in conf.groups.values():
+        gain = entry.execv and not entry.no_new_privs_said and privilege(entry.execv[0])
+        if gain and gain != SET_GID:
+            yield entry, gain
+
+
+def remarks(conf):
+    """What is to be known of commands that gain privilege where the entry doesn't say, a sentence each."""
+    for entry, gain in privileged(conf):
+        yield (f'{entry.path}.execv[0]: {entry.execv[0]} {gain}, so it is started as with "no_new_privs": false: '
+               "write that, or true if it works without")
+    for entry in conf.groups.values():
+        if entry.execv and not entry.no_new_privs_said and privilege(entry.execv[0]) == SET_GID:
+            yield (f'{entry.path}.execv[0]: {entry.execv[0]} {SET_GID}, and is started without that: it would lose '
+                   'the group of its permission; write "no_new_privs": true, or false if it needs its own')
 
 
 def changeable(program):
@@ -60,7 +87,7 @@ def privilege(program):
             return "has file capabilities"
     except OSError:
         return None
-    bits = {"is set-uid": stat.S_ISUID, "is set-gid": stat.S_ISGID}
+    bits = {"is set-uid": stat.S_ISUID, SET_GID: stat.S_ISGID}
     return next((phrase for phrase, bit in bits.items() if mode & bit), None)
 
 

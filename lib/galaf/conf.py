@@ -38,7 +38,7 @@ class Entry:
     domains: lower-case A-labels, each with all below it; rules: their union is allowed,
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
     users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
-    no_new_privs_said: whether the file says so itself.
+    rule6_said, no_new_privs_said: whether the file says so itself.
     """
     name: str
     place: tuple
@@ -46,6 +46,7 @@ class Entry:
     domains: tuple = ()
     families: tuple = (4, 6)
     rules: tuple = ()
+    rule6_said: bool = False
     users: tuple = None
     hop_from: tuple = ()
     env_keep: tuple = ()
@@ -68,11 +69,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Conf:
-    """The whole configuration; users and groups map names to entries, inbound names to tuples of rules."""
+    """The whole configuration; users and groups map names to entries, inbound names to tuples of rules.
+
+    dns_said, inet_said: whether the file has these keys; "inet" is in those written for the
+    scripts that galaf comes from, since nothing else needs it.
+    """
     table: str = "galaf"
     gid_range: tuple = FULL_RANGE
     mode: str = "enforce"
     dns: str = "strict"
+    dns_said: bool = False
+    inet_said: bool = False
     forward: tuple = ()
     container_bases: tuple = ()
     users: dict = field(default_factory=dict)
@@ -82,6 +89,23 @@ class Conf:
     def entries(self):
         """Every entry, groups first."""
         return [*self.groups.values(), *self.users.values()]
+
+
+def differences(conf):
+    """What galaf does otherwise than the scripts for which a file with "inet" was written, a sentence each."""
+    if conf.table == "filter":
+        yield ("$.config.table: inet filter is galaf's alone: rules of other programs are not to be in it, "
+               "and Debian's /etc/nftables.conf has a table of that name")
+    if not conf.inet_said:
+        return
+    if not conf.dns_said:
+        yield ('$.config.dns: is "strict" unless written: each program resolves only what it may reach; "open" lets '
+               "every program resolve any name")
+    both = [entry.path + ".rule" for entry in conf.entries() if 6 in entry.families and entry.rules
+            and not entry.rule6_said]
+    if both:
+        yield (f"{', '.join(both[:5])}{' …' if both[5:] else ''}: without rule6 this holds for IPv6 too, "
+               "of which nothing else is allowed")
 
 
 class Faults:
@@ -147,7 +171,7 @@ def parse(text, name, checked=False):
         table=config.get("table", "galaf"),
         gid_range=tuple(config.get("gid_range", FULL_RANGE)),
         mode=config.get("mode", "enforce"),
-        dns=config.get("dns", "strict"),
+        dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
         container_bases=tuple(config.get("container_bases", [])),
         inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
@@ -244,7 +268,7 @@ def _parse_entry(place, values, defaults, data, faults):
     return Entry(
         name, place, execv=_parse_execv(merged.get("execv", []), at("execv"), faults),
         domains=domains, families=families,
-        rules=_parse_grants(merged, at, families, bool(domains), faults),
+        rules=_parse_grants(merged, at, families, bool(domains), faults), rule6_said="rule6" in merged,
         users=tuple(merged["users"]) if "users" in merged else None,
         hop_from=tuple(merged.get("from", ())),
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),

@@ -273,6 +273,15 @@ def written_commands(known):
     return Result(OK, f"{len(found)} commands can be changed by root alone")
 
 
+def privileges(known):
+    """Each entry whose command gains privilege says whether it may."""
+    found = [f"{entry.path}: {entry.execv[0]} {gain}" for entry, gain in commands.privileged(known.conf)]
+    if found:
+        return Result(WARNING, f"no_new_privs is off, though no entry says so: {few(found)}",
+                      'write "no_new_privs": true if it works without, else false, for galaf_config')
+    return Result(OK, "each entry whose command gains privilege says whether it may")
+
+
 def namespaces(known):
     """No user may map an id of the range into a user namespace."""
     low, high = known.conf.gid_range
@@ -291,7 +300,7 @@ def namespaces(known):
 
 def guarded(known):
     """No other program of a user's enters the user namespace that an application makes."""
-    found = [entry.path for entry in known.conf.groups.values() if entry.execv
+    found = [entry.path for entry in commands.with_privilege(known.conf).groups.values() if entry.execv
              and (entry.user_namespaces or not entry.no_new_privs)]
     if not found:
         return Result(OK, "no entry may make user namespaces")
@@ -467,5 +476,5 @@ def apt(_known):
 
 
 CHECKS = (rules, file, probe_out, guard, units, marks, cgroup1, routing, launcher, members, set_group,
-          setgid_capability, written_commands, namespaces, guarded, packages, names, strict_dns, other_resolvers,
-          other_tables, others, ping, apt)
+          setgid_capability, written_commands, privileges, namespaces, guarded, packages, names, strict_dns,
+          other_resolvers, other_tables, others, ping, apt)

@@ -34,7 +34,7 @@ class Plan:
             "ruleset.nft": rules,
             "group": ruleset.named_groups(self.conf, self.ids, skeleton),
             "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
-            "launch": launch.render(self.conf, self.ids),
+            "launch": launch.render(commands.with_privilege(self.conf), self.ids),
             "sysctl.conf": sysctl.render(self.conf),
             "meta.json": json.dumps({**self._meta(), "sha256": generation.digest(rules.encode())}) + "\n",
             **({} if ebpf else {"no-ebpf": ""}),    # keeps galaf-mark.service from starting
@@ -74,12 +74,15 @@ class Plan:
         silenced = resolver.silenced(self.conf, self.ids)
         if silenced:
             yield f"$.users: {silenced}"
+        yield from conf.differences(self.conf)
+        yield from commands.remarks(self.conf)
+        carried_out = commands.with_privilege(self.conf).groups
         for entry in self.conf.groups.values():
             lack = entry.execv and commands.lack(entry.execv[0])
             if lack:
                 yield f"{entry.path}.execv[0]: {entry.execv[0]} {lack}"
             for name in entry.hop_from:
-                if self.conf.groups[name].no_new_privs:
+                if carried_out[name].no_new_privs:
                     yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is "
                            "false: the kernel gives galaf(1) no capability there")
         audited = [entry.path for entry in self.conf.entries() if entry.mode == "audit"]

@@ -104,14 +104,18 @@ join() {
     on kill "$pid"
 }
 
-@test "firejail: galaf_config asks for the explicit word, as it is set-uid" {
+@test "firejail: without a word about no_new_privs it works, as it is set-uid, and galaf_config says so" {
     passes on stat -c %A /usr/bin/firejail
     says -rws
     entry firefox-private | jq '{ groups: { jailed: del(.no_new_privs) } }' >/run/machine/tree/opt/wordless.json
-    fails 1 on galaf_config --check /opt/wordless.json
-    says '$.groups.jailed.execv[0]: /usr/bin/firejail' "is set-uid" 'write "no_new_privs": true' "or false"
+    passes on galaf_config --check /opt/wordless.json
+    says '$.groups.jailed.execv[0]: /usr/bin/firejail is set-uid, so it is started as with "no_new_privs": false'
     jq '.groups.jailed.no_new_privs = false' /run/machine/tree/opt/wordless.json >/run/machine/tree/opt/word.json
     passes on galaf_config --check /opt/word.json
+    says_not "is started"
+    passes on galaf_config --set '$.groups.wordless' "$(entry firefox-private | jq --compact-output 'del(.no_new_privs)')"
+    passes on galaf_config --yes
+    passes alice 'galaf wordless curl -sS -m 5 http://web.example/'
 }
 
 @test "firejail: a browser's entry" {

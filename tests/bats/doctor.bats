@@ -246,6 +246,19 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     chown root /opt/tools
 }
 
+@test "privileges: a set-uid command whose entry doesn't say what it wants" {
+    finds ok privileges
+    cp /usr/bin/true /usr/local/bin/gainer
+    chmod 4755 /usr/local/bin/gainer
+    galaf_config --set '$.groups.web' '{ "rule": "", "execv": [ "/usr/local/bin/gainer" ] }'
+    passes galaf_config --yes
+    finds warning privileges '$.groups.web: /usr/local/bin/gainer is set-uid'
+    galaf_config --set '$.groups.web.no_new_privs' true
+    passes galaf_config --yes
+    finds ok privileges
+    rm /usr/local/bin/gainer
+}
+
 @test "namespaces: a range in /etc/subgid, and a process that has one" {
     finds ok namespaces
     cp /etc/subgid /tmp/subgid
