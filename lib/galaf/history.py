@@ -18,6 +18,7 @@ HOUR, DAY = 3600, 86400         # seconds
 FINE = 2 * DAY                  # samples stay as they are
 HOURLY = 60 * DAY               # then they are kept by the hour
 DAILY = 730 * DAY               # and then by the day
+PATIENCE = 60                   # seconds; a reset may take 20
 MOST_ROWS = 300_000             # beyond these the oldest go; about 25 MB
 _UNITS = {"m": 60, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _SCHEMA = """
@@ -34,20 +35,22 @@ INSERT INTO sample {} ON CONFLICT DO UPDATE
 
 @contextlib.contextmanager
 def opened(file=FILE):
-    """The history as a connection, in one transaction; made if missing, for root alone.
+    """The history as a connection, in one transaction, which nobody else has meanwhile; made if missing, for root alone.
 
-    Raises GalafError if it is damaged or can't be written.
+    Waits for PATIENCE seconds where another has it.  Raises GalafError if it is damaged or can't be written.
     """
     connection = None
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(file, timeout=10)
+        connection = sqlite3.connect(file, timeout=PATIENCE)
         with connection:
             connection.executescript(_SCHEMA)
             connection.execute("BEGIN IMMEDIATE")
             yield connection
     except sqlite3.Error as error:
-        raise GalafError(f"{file}: {error}: if it is damaged, remove it; a new one is made") from None
+        advice = ("another program has held it for too long" if "locked" in str(error) else
+                  "if it is damaged, remove it; a new one is made")
+        raise GalafError(f"{file}: {error}: {advice}") from None
     except OSError as error:
         raise GalafError(f"{file}: {error.strerror}") from None
     finally:

@@ -207,6 +207,21 @@ print(counters.restore_text(counters.SAVED, open("/tmp/rules").read()))' >>/tmp/
     same 600 "$(stat -c %a /var/lib/galaf/history.sqlite)" "the history's mode"
 }
 
+@test "samples, resets and looks at the history at the same time: each packet is counted once" {
+    rm -f /var/lib/galaf/history.sqlite
+    nft 'add element inet galaf post-filter-out { 0xfde803e8 counter packets 1000000 bytes 1000000 }'
+    local number jobs=()
+    for number in 1 2 3 4 5 6 7 8; do
+        datagrams alice echo 198.18.0.10 1 100 >/dev/null
+        galaf_stats --sample 3>&- & jobs+=($!)
+        if [ "$number" = 4 ]; then galaf_stats --reset >/dev/null 3>&- & jobs+=($!); fi
+        galaf_stats --since 1h >/dev/null 3>&- & jobs+=($!)
+    done
+    for number in "${jobs[@]}"; do wait "$number"; done
+    passes galaf_stats --since 1h --user alice --query '$.sets.post-filter-out[*].packets'
+    same "8 1000000" "$(sort -n <<<"$output" | tail -n 2 | xargs)"
+}
+
 @test "--history draws bars by hour and day, of one group or all" {
     rm -f /var/lib/galaf/history.sqlite
     datagrams alice echo 198.18.0.10 8 1000

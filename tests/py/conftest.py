@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Puts the tree's modules on the path."""
+import importlib.machinery
+import importlib.util
 import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "lib"))
+
+
+def load(name):
+    """A command of bin/ as a module."""
+    loader = importlib.machinery.SourceFileLoader(name, str(TOP / "bin" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module

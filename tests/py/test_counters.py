@@ -1,23 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """galaf.counters: nft's forms, the text that puts counters back; and how galaf_stats draws them."""
-import importlib.machinery
-import importlib.util
 import json
 
 import pytest
-from conftest import TOP
+from conftest import load
 
 from galaf import counters
 from galaf.counters import Count
 from galaf.errors import GalafError
-
-
-def load(name):
-    """A command as a module."""
-    loader = importlib.machinery.SourceFileLoader(name, str(TOP / "bin" / name))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    loader.exec_module(module)
-    return module
 
 
 stats = load("galaf_stats")

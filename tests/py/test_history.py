@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """galaf.history: samples, their ageing and bounds."""
 import datetime
+import threading
 
 import pytest
+from conftest import load
 
 from galaf import history
 from galaf.counters import Count
@@ -51,6 +53,29 @@ def test_a_mark_that_went_and_came_back(file):
     sample(file, NOW + MINUTES, 3, key=8)
     sample(file, NOW + 2 * MINUTES, 12)
     assert sorted(since(file, 0)) == [("post-filter-out", 7, 22, 2200), ("post-filter-out", 8, 3, 300)]
+
+
+def test_samples_that_overlap_count_each_packet_once(file, tmp_path, monkeypatch):
+    """Without turns the sample that reads the counters first is noted last."""
+    stats, reading, overtaken = load("galaf_stats"), threading.Event(), threading.Event()
+
+    def read(_, names):
+        if threading.current_thread() is slow:
+            reading.set()
+            overtaken.wait(1)
+            return {names[0]: [Count(7, 1_000_000, 0)]}, []
+        return {names[0]: [Count(7, 1_000_002, 0)]}, []
+    monkeypatch.setattr(stats.counters, "set_names", lambda _: ["post-filter-out"])
+    monkeypatch.setattr(stats.counters, "read", read)
+    monkeypatch.setattr(stats.counters, "write", lambda _: None)
+    monkeypatch.setattr(stats.history, "opened", lambda same=file, opened=history.opened: opened(same))
+    slow = threading.Thread(target=stats.take_sample, args=("galaf",))
+    slow.start()
+    reading.wait()
+    stats.take_sample("galaf")
+    overtaken.set()
+    slow.join()
+    assert since(file, 0)[0][2] == 1_000_002
 
 
 def test_zeroed_counters_begin_at_zero(file):
