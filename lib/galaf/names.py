@@ -12,7 +12,7 @@ from .errors import GalafError
 def user_name(uid):
     """The name of a mark's uid; 1 is root or daemon, which share it; an unknown one as its number."""
     if uid == 1:
-        return "root/daemon"
+        return "root"
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -34,13 +34,13 @@ def asked(user, group):
     Each is a name, a number or None for any.  Raises GalafError for a name that is not on this machine.
     """
     for word, kind, look_up in ((user, "user", pwd.getpwnam), (group, "group", grp.getgrnam)):
-        if word is None or word.isdigit() or word in ("unmarked", "root/daemon"):
+        if word is None or word.isdigit() or word == "unmarked":
             continue
         try:
             look_up(word)
         except KeyError:
             raise GalafError(f"there is no {kind} {word!r} on this machine") from None
-    return "1" if user in ("0", "root", "daemon", "root/daemon") else user, group
+    return "1" if user in ("0", "root", "daemon") else user, group
 
 
 def describe(mark):
@@ -49,3 +49,8 @@ def describe(mark):
         return "unmarked", ""
     gid, uid = marks.decode(mark)
     return user_name(uid), group_name(gid)
+
+
+def label(mark):
+    """user/group of a mark in one word, to be searched for with grep; "unmarked" for 0."""
+    return "/".join(filter(None, describe(mark)))

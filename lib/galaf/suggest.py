@@ -8,7 +8,7 @@ import ipaddress
 import json
 import re
 
-from . import conf, denied, names, probe
+from . import conf, denied, dnsmasq, names, probe, ruleset
 from . import mark as marks
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -37,7 +37,7 @@ def suggest(data, refusals, name):
     found = {}
     for (kind, key), rows in sorted(applications.items()):
         values = {**(data.get("config", {}).get("defaults") or {}), **blank[kind][key]}
-        added, said = additions(getattr(configuration, kind)[key], values, rows)
+        added, said = additions(getattr(configuration, kind)[key], values, rows, ruleset.strict_dns(configuration))
         remarks += [f"$.{kind}.{key}: {text}" for text in said]
         if added:
             found.setdefault(kind, {})[key] = {**blank[kind][key], **added}
@@ -52,7 +52,7 @@ def by_application(refusals, gid_range):
             continue
         place = application(one.mark, gid_range)
         if place is None:
-            nameless.add(" / ".join(filter(None, names.describe(one.mark))))
+            nameless.add(names.label(one.mark))
         else:
             found.setdefault(place, []).append(one)
     return found, [f"{who}: nothing can be suggested for it, since it has no name" for who in sorted(nameless)]
@@ -72,15 +72,18 @@ def application(mark, gid_range):
     return None if name.isdigit() else (kind, name)
 
 
-def additions(entry, values, rows):
+def additions(entry, values, rows, strict=True):
     """({key: value} to put into an entry, [sentence]).
 
-    entry: conf.Entry as it is; values: its JSON object with the defaults in it; rows: its refusals.
+    entry: conf.Entry as it is; values: its JSON object with the defaults in it; rows: its refusals;
+    strict: whether DNS is, and names are refused at all.
     """
     traffic, useful, remarks = [], [], []
     for row in rows:
         if row.way == "out":
             traffic.append(row)
+        elif _resolves(entry, row.domain, strict):
+            continue
         elif named(row) and _ADDRESSES.intersection(row.types):
             useful.append(row)
         else:
@@ -88,13 +91,28 @@ def additions(entry, values, rows):
     if entry.domains or not entry.rules and (useful or traffic and all(map(named, traffic))):
         added, said = _by_name(entry, values, useful, traffic)
     else:
-        added, said = _by_address(entry, values, traffic), []
+        added, said = _by_address(entry, values, traffic), _no_place_for(useful)
     if 6 in added.get("families", ()) and entry.rules:
         said.append("its other rules hold for IPv6 too from then on")
     if added and entry.place[0] == "users" and marks.decode(rows[0].mark)[1] in HUMANS:
         said.append("holds for whatever this user runs; start the program with galaf NAME instead, if it has an entry")
     remarks += said
     return added, remarks or ([] if added else ["what was refused is allowed by now"])
+
+
+def _resolves(entry, name, strict):
+    """Whether the name server answers an entry's queries for a name."""
+    if not strict or entry.resolves_any or entry.mode == "audit":
+        return True
+    above = (domain for domain in entry.domains if _covered(name, [domain]))
+    return "_" not in name and any(name.count(".") - domain.count(".") <= dnsmasq.DEPTH for domain in above)
+
+
+def _no_place_for(rows):
+    """Remarks on names refused to an entry whose rules hold for any address."""
+    every = ", ".join(sorted({row.domain for row in rows}))
+    return [f"{every} stays refused: the entry has rules and may resolve nothing, and a domain would narrow its rules "
+            "to that domain: give the program an entry of its own"] if rows else []
 
 
 def named(row):
@@ -107,6 +125,9 @@ def _by_name(entry, values, refused_names, traffic):
     known = [row for row in traffic if named(row)]
     remarks = [f"{what(row)} is left out, since its domain is not known and the entry has domains: "
                "give it to an application group without domains" for row in traffic if not named(row)]
+    beyond = sorted({row.domain for row in refused_names if _covered(row.domain, entry.domains)})
+    remarks += [f"{name} stays refused: the name server answers for no name with _ in it or more than {dnsmasq.DEPTH} "
+                "labels below a domain of the entry" for name in beyond]
     fresh = sorted({row.domain for row in refused_names + known if not _covered(row.domain, entry.domains)})
     added = {}
     if fresh:

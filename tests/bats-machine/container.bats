@@ -95,7 +95,7 @@ contained_echo() {
 
 @test "what was sent and refused inside counts for the application of that gid" {
     passes on galaf_stats
-    says "alice / web" "alice / letters"
+    says "alice/web" "alice/letters"
     passes on galaf_denied
     says 198.18.0.20
 }

@@ -81,7 +81,7 @@ enforced() {
     passes on nft list set inet galaf post-filter-out
     says "$(mark web) counter packets"
     passes on galaf_stats
-    says "alice / web"
+    says "alice/web"
     passes on galaf_denied
     says 198.18.0.20
 }

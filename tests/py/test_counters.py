@@ -115,12 +115,12 @@ def test_table(monkeypatch):
     monkeypatch.setattr(stats.names, "describe", lambda key: ("alice", "web") if key else ("unmarked", ""))
     rows = [stats.mark_row(0x753403e8, 1600, 5000), stats.mark_row(0, 7, 700)]
     assert stats.drawn("post-filter-in", rows) == """\
-╭───────┤ Set: post-filter-in ├────────╮
-| user / group   |   packets |   bytes |
-|:---------------|----------:|--------:|
-| alice / web    |     1.6 k | 4.9 KiB |
-| unmarked       |       7   | 700 B   |
-| total          |     1.6 k | 5.6 KiB |
+╭──────┤ Set: post-filter-in ├───────╮
+| user/group   |   packets |   bytes |
+|:-------------|----------:|--------:|
+| alice/web    |     1.6 k | 4.9 KiB |
+| unmarked     |       7   | 700 B   |
+| total        |     1.6 k | 5.6 KiB |
 """
 
 

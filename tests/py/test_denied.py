@@ -18,7 +18,7 @@ ROOT = 30004 << 16 | 1
 def accounts(monkeypatch):
     """The names that marks stand for."""
     groups = {30004: "web", 30005: "bare", 30006: "other", 1000: "alice"}
-    users = {1: "root/daemon", 1000: "alice", 33: "www-data"}
+    users = {1: "root", 1000: "alice", 33: "www-data"}
     monkeypatch.setattr(denied.names, "group_name", lambda gid: groups.get(gid, str(gid)))
     monkeypatch.setattr(denied.names, "user_name", lambda uid: users.get(uid, str(uid)))
 
@@ -217,7 +217,7 @@ def test_the_doctors_own_tries_are_not_to_be_allowed():
 
 
 def test_a_name_that_is_not_on_this_machine_is_refused_and_root_is_found():
-    assert names.asked("root", None) == names.asked("root/daemon", None) == ("1", None)
+    assert names.asked("root", None) == names.asked("daemon", None) == ("1", None)
     assert names.asked("4711", "unmarked") == ("4711", "unmarked")
     for user, group, said in (("me", None, "no user 'me' on this"), (None, "ours", "no group 'ours' on this")):
         with pytest.raises(GalafError, match=said):
@@ -229,7 +229,7 @@ def test_what_nothing_can_be_suggested_for_is_said():
                                name("router"), refusal("198.18.0.9", mark=0), refusal("198.18.0.9", mark=31000 << 16),
                                refusal("192.0.2.2", 22, mark=None, way="in"))
     assert found == {}
-    assert remarks == ["0 / 31000: nothing can be suggested for it, since it has no name",
+    assert remarks == ["0/31000: nothing can be suggested for it, since it has no name",
                        "unmarked: nothing can be suggested for it, since it has no name",
                        "$.groups.web: 10.in-addr.arpa (PTR) is left out: it leads to no address",
                        "$.groups.web: router (A, AAAA) is left out: it leads to no address"]
@@ -246,6 +246,35 @@ def test_applied_once_it_suggests_nothing_more():
     assert again == {}
     assert remarks == [f"$.{place}: what was refused is allowed by now" for place in
                        ("groups.bare", "groups.web", "users.alice")]
+
+
+def test_a_name_that_stays_refused_is_never_said_to_be_allowed():
+    """Root's DHCP rule beside an empty list of domains, and NetworkManager's connectivity check by name."""
+    data = {"users": {"root": {"families": [4], "domains": [], "rule": "udp sport 68 udp dport 67"}}}
+    check = name("check.example", mark=1)
+    found, remarks = suggested(data, check)
+    assert found == {}
+    assert remarks == ["$.users.root: check.example stays refused: the entry has rules and may resolve nothing, and a "
+                       "domain would narrow its rules to that domain: give the program an entry of its own"]
+    found, remarks = suggested(data, check, refusal("198.18.0.30", 80, domain="check.example", mark=1))
+    assert found["users"]["root"]["rule"] == ["udp sport 68 udp dport 67", "ip daddr 198.18.0.30 tcp dport 80"]
+    assert any("check.example stays refused" in said for said in remarks)
+
+
+@pytest.mark.parametrize("entry, query, allowed", [
+    ({"rule": "tcp dport 80"}, "any.example", True),
+    ({"domains": ["a.example"]}, "b.a.example", True),
+    ({"domains": ["a.example"]}, "1.2.3.4.5.6.a.example", True),
+    ({"domains": ["a.example"]}, "1.2.3.4.5.6.7.a.example", False),
+    ({"domains": ["a.example"]}, "_x.a.example", False),
+    ({"domains": []}, "a.example", False),
+    ({"domains": [], "rule": "tcp dport 80"}, "a.example", False),
+    ({"domains": [], "rule": "tcp dport 80", "mode": "audit"}, "a.example", True)])
+def test_a_name_is_allowed_by_now_where_the_name_server_answers_for_it(entry, query, allowed):
+    remarks = suggested({"groups": {"web": entry}}, name(query))[1]
+    assert (remarks == ["$.groups.web: what was refused is allowed by now"]) == allowed
+    open_ = {"config": {"dns": "open"}, "groups": {"web": entry}}
+    assert suggested(open_, name(query)) == ({}, ["$.groups.web: what was refused is allowed by now"])
 
 
 def test_a_faulty_configuration_is_named():
