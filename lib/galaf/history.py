@@ -35,7 +35,7 @@ INSERT INTO sample {} ON CONFLICT DO UPDATE
 
 @contextlib.contextmanager
 def opened(file=FILE):
-    """The history as a connection, in one transaction, which nobody else has meanwhile; made if missing, for root alone.
+    """The history as a connection, in one transaction that nobody else has meanwhile; made if missing, root's alone.
 
     Waits for PATIENCE seconds where another has it.  Raises GalafError if it is damaged or can't be written.
     """
