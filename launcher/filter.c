@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Run at build time: prints, as C, the two seccomp filters that an application is put behind,
- * for this architecture and the 32-bit one beside it.  Both refuse to make a file set-uid or
- * set-gid, what systemd.exec(5) calls RestrictSUIDSGID=; one of them also to make or join a user
- * namespace, what it calls RestrictNamespaces=.  Through any other ABI no system call exists
- * (ENOSYS). */
+ * for this architecture and the 32-bit one beside it.  Through any other ABI no system call
+ * exists (ENOSYS).
+ *
+ * No file becomes set-gid and its group's behind them, whoever prepared it.  A file is set-gid
+ * by a mode that is given to a system call, what systemd.exec(5) calls RestrictSUIDSGID=.  It
+ * comes to the group by being made, by the group of its folder if that is set-gid, or by a
+ * change of group, which leaves the bit where the group may not execute (chown(2)), and on a
+ * folder always; an access control list may then let the group execute it.  So both filters
+ * refuse the modes and the change to an application's group.
+ *
+ * One of them also refuses to make or join a user namespace, RestrictNamespaces=.  The other
+ * refuses every change of group, as a namespace may number the group as it likes. */
 #define _GNU_SOURCE
+#include "galaf.h"
+
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +42,10 @@ static const struct { const char *name; unsigned mode; } with_mode[] = {
     { "mkdir", 1 }, { "mkdirat", 2 }, { "mknod", 1 }, { "mknodat", 2 },
 };
 static const struct { const char *name; unsigned flags; } with_flags[] = { { "open", 1 }, { "openat", 2 } };
+static const struct { const char *name; unsigned gid; } with_group[] = {
+    { "chown", 2 }, { "fchown", 2 }, { "lchown", 2 }, { "fchownat", 3 },
+    { "chown32", 2 }, { "fchown32", 2 }, { "lchown32", 2 },
+};
 
 /* A filter can't see what these point to; programs fall back to others, as from clone3 below. */
 static const char *const hidden[] = { "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register" };
@@ -75,6 +89,19 @@ static void add_rules(scmp_filter_ctx filter)
     }
     EACH(i, hidden)
         add(filter, ENOSYS, hidden[i], 0, NULL);
+}
+
+/* Refuses to change a file's group to one whose low 16 bits are an application's: 32-bit ABIs have
+ * calls that take no more of it, and a container's groups end so.  Each rule is for an aligned block. */
+static void add_group_rules(scmp_filter_ctx filter)
+{
+    for (unsigned first = GID_FIRST, size; first <= GID_LAST; first += size) {
+        for (size = first & -first; first + size - 1 > GID_LAST; size /= 2)
+            ;
+        EACH(i, with_group)
+            add(filter, EPERM, with_group[i].name, 1, (struct scmp_arg_cmp[]){
+                SCMP_CMP(with_group[i].gid, SCMP_CMP_MASKED_EQ, 0xffff & -size, first) });
+    }
 }
 
 /* setns takes a namespace of any kind where it is asked for kind 0, of which it looks at 32 bits. */
@@ -129,10 +156,13 @@ static void print_filter(const char *name, scmp_filter_ctx filter)
 
 int main(void)
 {
-    scmp_filter_ctx without_namespaces = make();
+    scmp_filter_ctx with_namespaces = make(), without_namespaces = make();
+    EACH(i, with_group)
+        add(with_namespaces, EPERM, with_group[i].name, 0, NULL);
+    add_group_rules(without_namespaces);
     add_namespace_rules(without_namespaces);
     puts("/* SPDX-License-Identifier: GPL-3.0-or-later */\n/* Made by filter.c. */");
-    print_filter("with_user_namespaces", make());
+    print_filter("with_user_namespaces", with_namespaces);
     print_filter("without_user_namespaces", without_namespaces);
     return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }

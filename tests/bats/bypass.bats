@@ -211,6 +211,13 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     holds "setpriv --groups" "Operation not permitted" as alice sh -c "setpriv --groups web $BYPASS/send.py tcp4; :"
 }
 
+# prepare_set_gid FOLDER: alice makes a set-gid file p, which its group may not execute yet, and a set-gid folder q.
+prepare_set_gid() {
+    rm -rf "$1/p" "$1/q"
+    # shellcheck disable=SC2016     # for the other shell
+    as alice bash -c 'cp /usr/bin/curl "$1/p" && chmod 2644 "$1/p" && mkdir "$1/q" && chmod 2777 "$1/q"' bash "$1"
+}
+
 @test "set-gid files: made by the user, by another user, by an application, on any file system" {
     for folder in /tmp /dev/shm; do
         passes as bob install --mode 2755 /usr/bin/curl $folder/h
@@ -221,9 +228,21 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
             as alice bash -c "cp /usr/bin/curl $folder/f && chgrp web $folder/f && chmod 2755 $folder/f && $folder/f http://198.18.0.10/"
         holds "set-gid file made by an application" "Operation not permitted" as alice galaf shell \
             bash -c "cp /usr/bin/curl $folder/g && chmod 2755 $folder/g"
+        for group in shell browser; do
+            prepare_set_gid $folder
+            holds "set-gid file that the user made, given to the group by an application and made executable by an access control list" \
+                "Operation not permitted" as alice galaf $group bash -c "chgrp \$(id -g) $folder/p; $BYPASS/allow.py $folder/p"
+            same "alice" "$(stat -c %G $folder/p)"
+            holds "set-gid folder that the user made, given to the group by an application, for a file in it" \
+                "Operation not permitted" as alice galaf $group bash -c "chgrp \$(id -g) $folder/q; touch $folder/q/f"
+            same "alice" "$(stat -c %G $folder/q/f)"
+        done
         as alice chmod 2755 "$folder/g"
         holds "an application's file made set-gid by the user" "Failed to connect" as alice "$folder/g" --silent --show-error http://198.18.0.10/
     done
+    prepare_set_gid /tmp
+    passes galaf --test shell setpriv --reuid alice --init-groups bash -c "chgrp \$(id -g) /tmp/p && $BYPASS/allow.py /tmp/p"
+    gets_out as bob /tmp/p --silent http://198.18.0.10/      # without the filter
     chmod 2755 /tmp/g
     gets_out as bob /tmp/g --silent http://198.18.0.10/      # by root's hand: such a file would do
     rm /tmp/g

@@ -419,6 +419,60 @@ attempts() {
     says "Operation not permitted"
 }
 
+# hands_on GROUP: alice prepares set-gid files, an application and she do what makes them its group's, by
+# tests/launcher/hand_on.py; what is set-gid, executable and of an application's group then is in $made.
+hands_on() {
+    install -m 755 -t /tmp/l "$BATS_TEST_DIRNAME"/../launcher/*.py
+    rm -rf /tmp/l/made
+    install -d -m 777 -o alice /tmp/l/made
+    passes as alice /usr/bin/python3 /tmp/l/hand_on.py prepare /tmp/l/made
+    passes as alice galaf "$1" /usr/bin/python3 /tmp/l/hand_on.py change /tmp/l/made
+    changed=$output
+    passes as alice /usr/bin/python3 /tmp/l/hand_on.py fill /tmp/l/made
+    passes as alice galaf "$1" /usr/bin/python3 /tmp/l/hand_on.py allow /tmp/l/made
+    made=$(find /tmp/l/made -type f -group browser -perm -2010 | LC_ALL=C sort)
+}
+
+@test "without the filter a file that the user prepared becomes set-gid of the application's group, by each way" {
+    local call abi
+    hands_on old
+    for call in chown fchown lchown fchownat; do
+        for abi in x86_64 i386; do
+            same "x86_64 done" "x86_64 $(sed -n "s/^$abi $call plain file //p" <<<"$changed")" "$call by $abi"
+            [[ $made == *"file-$abi-$call-plain"* ]] || complain "not set-gid: by $call, $abi" "$made"
+        done
+    done
+    [[ $made == *file-i386-chown16-above16* && $made == *file-x86_64-chown-above* ]] || complain "one of bits unused" "$made"
+    [[ $made == *folder-x86_64-chown-plain/made* ]] || complain "no file by way of a folder" "$made"
+    for file in $(head -n 1 <<<"$made") /tmp/l/made/folder-x86_64-chown-plain/made; do
+        passes as bob "$file" -gn
+        same browser "$output"
+    done
+}
+
+@test "with the filter none does, whether it may make user namespaces or not; other groups are given as ever" {
+    for options in "" "user_namespaces=yes | "; do
+        table "browser | 30004 | ${options}execv | /usr/bin/env | …"
+        hands_on browser
+        same "" "$made" "what became set-gid"
+        same "EPERM ENOSYS" "$(awk '{ print $NF }' <<<"$changed" | awk '!seen[$0]++' | xargs)" "what changing the group gives"
+        same "" "$(find /tmp/l/made -group browser)" "what came to the group"
+    done
+    # In a namespace of its own the group has another number.
+    fails 1 as alice galaf browser unshare --user --map-root-user chgrp 0 /tmp/l/made/file-x86_64-chown-plain
+    says "Operation not permitted"
+    table 'browser | 30004 | execv | /usr/bin/env | …'
+    passes as alice galaf browser sh -c 'touch /tmp/l/f && chgrp alice /tmp/l/f && stat -c %G /tmp/l/f'
+    same alice "$output"
+    passes as alice galaf browser sh -c 'cd /tmp/l && cp -p f copy && touch own && cp -p own own-copy && install -m 755 own installed &&
+        tar -c own f | tar -x -C made && mv own made/own && stat -c %G f own-copy'
+    same $'alice\nbrowser' "$output"
+    for gid in 29999 30000 59999 60000; do
+        run galaf browser chgrp $gid /tmp/l/f
+        same "$([[ $gid = *9999 && $gid != 5* || $gid = 6* ]] && echo 0 || echo 1)" "$status" "chgrp $gid, by root"
+    done
+}
+
 @test "a set-gid file that an application could make would hand its group on" {
     local copy="cp /usr/bin/id /tmp/l/id && chmod 2755 /tmp/l/id"
     passes as alice galaf old sh -c "$copy"

@@ -5,15 +5,15 @@ import mmap
 
 MAP_32BIT = 0x40
 X32 = 0x40000000
-# push rbx; eax, ebx, ecx, edx, esi = the five arguments of the C call; int 0x80; pop rbx; ret
-INT80 = bytes.fromhex("53 89f8 89f3 4887d1 4489c6 cd80 5b c3")
+# push rbx; eax, ebx, ecx, edx, esi, edi = the six arguments of the C call; int 0x80; pop rbx; ret
+INT80 = bytes.fromhex("53 89f8 89f3 4887d1 4489c6 4489cf cd80 5b c3")
 
 libc = ctypes.CDLL(None, use_errno=True)
 low = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_32BIT,
                 prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
 base = ctypes.addressof(ctypes.c_char.from_buffer(low))
 low[:len(INT80)] = INT80
-int80 = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_long] * 5)(base)
+int80 = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_long] * 6)(base)
 
 
 def low_copy(data, offset):
@@ -23,8 +23,8 @@ def low_copy(data, offset):
 
 
 def call(abi, number64, number32, *arguments):
-    """Does one system call with up to four arguments; returns its result, or minus the error."""
-    arguments = arguments + (0,) * (4 - len(arguments))
+    """Does one system call with up to five arguments; returns its result, or minus the error."""
+    arguments = arguments + (0,) * (5 - len(arguments))
     if abi == "i386":
         return int80(number32, *arguments)
     result = libc.syscall(ctypes.c_long(number64 | (X32 if abi == "x32" else 0)), *map(ctypes.c_long, arguments))
