@@ -11,10 +11,9 @@ import os
 import re
 import select
 import subprocess
-import tempfile
 from dataclasses import dataclass
 
-from . import generation, paths
+from . import files, generation, paths
 from .errors import GalafError
 from .run import SEARCH, run
 
@@ -190,11 +189,7 @@ def write(counts, path=SAVED):
     rows = {name: [[each.key, each.packets, each.bytes, each.timeout, each.expires] for each in elements]
             for name, elements in counts.items()}
     try:
-        with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), encoding="ascii", delete=False) as stream:
-            json.dump(rows, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(stream.name, path)
+        files.replace(path, json.dumps(rows), mode=0o600)
     except OSError as error:
         raise GalafError(f"{path}: {error.strerror}: the counters are not kept") from None
 

@@ -1,41 +1,67 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Putting a generation in force, for good or on trial, and going back to the one before.
 
-A trial is noted in /var/lib/galaf/trial before anything changes, and a timer that does not
-depend on the caller is armed first: the way back works when the terminal, the connection
-or the whole process is gone, and a reboot ends a trial too.
+A trial is noted in /var/lib/galaf/trial before anything changes, and a process that does not
+depend on the caller waits for its end: the way back works when the terminal, the connection
+or the whole command is gone, tries until it has succeeded, and a reboot ends a trial too.
 """
 import json
 import os
 import time
 from pathlib import Path
 
-from . import firewall, generation, paths, resolver
-from .run import CommandFailed, run
+from . import files, firewall, generation, paths, resolver
+from .errors import GalafError
+from .run import run
 
 TRIAL = paths.STATE / "trial"
+LOGGED = 50         # lines of one message in the journal
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
 SYSCTL = Path("/etc/sysctl.d/60-galaf.conf")
+WAY_BACK = "galaf-revert.service"   # galaf_firewall revert
+TRIES = 3           # of the way back, before nothing passes until it succeeds
+PAUSE = 2, 60       # seconds between two of them: the first, and the most
 
 
-def put_in_force(folder):
-    """Loads a numbered generation and makes it the good one, with its names and kernel settings.
+def enforce(folder):
+    """Loads a numbered generation and makes it the good one.  Returns a remark for the user, or None.
 
-    Returns a remark for the user, or None.
+    settle() has to follow.
     """
-    old = generation.text(generation.good(), "dnsmasq.conf")
     remark = firewall.load(folder)
     reopen()
     generation.make_good(folder, spare=(trial() or {}).get("before"))
+    return remark
+
+
+def settle(folder, before):
+    """Gives dnsmasq and the kernel's settings what belongs to a generation that is enforced; before: the one before it.
+
+    The rules hold whether this succeeds or not.  Raises GalafError where a part of it fails, once all is tried.
+    """
+    failed = []
+    for part in (lambda: _settle_names(folder, before), lambda: _settle_kernel(folder)):
+        try:
+            part()
+        except (GalafError, OSError) as error:
+            failed.append(f"the rules are loaded, and yet: {error}")
+    if failed:
+        raise GalafError("\n".join(failed))
+
+
+def _settle_names(folder, before):
+    old = generation.text(before, "dnsmasq.conf")
     if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
+
+
+def _settle_kernel(folder):
     settings = generation.text(folder, "sysctl.conf")
     if settings:
-        SYSCTL.write_text(settings, encoding="utf-8")
+        files.replace(SYSCTL, settings)
         run("sysctl", "--quiet", f"--load={SYSCTL}")
     else:
         SYSCTL.unlink(missing_ok=True)
-    return remark
 
 
 def reopen():
@@ -51,38 +77,41 @@ def open_up():
     folder = generation.good()
     if folder:
         firewall.unload(generation.table(folder))
+        SYSCTL.unlink(missing_ok=True)
         paths.GOOD.unlink()
         resolver.forget_options()
-    SYSCTL.unlink(missing_ok=True)
 
 
 def begin_trial(seconds):
-    """Arms the way back to the generation in force, in so many seconds.
-
-    A trial that is on already keeps the generation that it would go back to.
-    """
+    """Arms the way back to the generation in force, in so many seconds."""
     folder = generation.good()
-    note = trial() or {"before": folder.name if folder else None, "boot": _boot()}
-    _arm(seconds)
-    _note({**note, "until": _clock() + seconds})
+    _begin({"before": folder.name if folder else None, "boot": _boot(), "until": _clock() + seconds})
 
 
 def begin_audit(before, seconds):
-    """Arms the return from audit to an enforcing generation, in so many seconds, reboots or not."""
-    _arm(seconds)
-    _note({"before": before.name, "boot": None, "until": now() + seconds})
+    """Arms the return from audit to an enforcing generation, in so many seconds of the wall's clock."""
+    _begin({"before": before.name, "boot": None, "until": now() + seconds})
+
+
+def _begin(note):
+    _note(note)
+    try:
+        arm()
+    except BaseException:
+        end_trial()
+        raise
 
 
 def resume():
-    """After a reboot: ends the trial that it cut short, or goes on with a span of audit.
+    """Ends a trial whose time is up or that a reboot cut short; has the end of one that goes on waited for.
 
     Returns a sentence where rules were changed back, else None.
     """
     note = trial()
-    if note is None or note["boot"] == _boot():
+    if note is None:
         return None
-    if note["boot"] is None and note["until"] > now():
-        _arm(note["until"] - now())
+    if left(note) > 0:
+        arm(wait_=False)
         return None
     return revert()
 
@@ -94,14 +123,61 @@ def restart_clock(seconds):
         _note({**note, "until": _clock() + seconds})
 
 
+def left(note):
+    """The seconds that a trial or a span of audit still has; 0 where its time is up, or another boot's was."""
+    if note["boot"] is None:
+        return max(note["until"] - now(), 0)
+    return max(note["until"] - _clock(), 0) if note["boot"] == _boot() else 0
+
+
 def wait():
-    """Waits until no trial is on, or the time of the one that is has passed."""
+    """Waits until no trial is on or its time has passed, by a clock that goes on in a suspend."""
+    while (note := trial()) and left(note) > 0:
+        time.sleep(min(left(note), 1 if note["boot"] else 5))
+
+
+def go_back():
+    """Ends a trial whose time is up, and tries until it has succeeded: a lock, a disk or nft may not be there now.
+
+    Where the rules before it can't be loaded nothing passes meanwhile, as at boot.  Returns what revert() returns.
+    """
+    tries = 0
     while True:
-        note = trial()
-        left = note["until"] - (_clock() if note["boot"] else now()) if note else 0
-        if left <= 0:
-            return
-        time.sleep(min(left, 1))
+        wait()
+        try:
+            with generation.lock():
+                note = trial()
+                if note is None or left(note) <= 0:
+                    return _revert_or_close(tries)
+        except Exception as error:      # of whatever kind: it must not end this
+            tries += 1
+            log(f"the way back from rules on trial failed, try {tries}: {error}")
+            time.sleep(min(PAUSE[0] * tries, PAUSE[1]))
+
+
+def _revert_or_close(tries):
+    """revert(); where that failed TRIES times nothing passes unless the rules before the trial are loaded by now."""
+    try:
+        return revert()
+    except Exception as error:
+        before = (trial() or {}).get("before")
+        if before is not None and tries + 1 >= TRIES:
+            load_or_close(paths.STATE / "generations" / before, error)
+        raise
+
+
+def load_or_close(folder, why):
+    """Loads a generation's rules or, where that fails, the built-in ones; why: what is noted then."""
+    try:
+        firewall.load(folder)
+    except Exception:
+        close(folder, why)
+
+
+def close(folder, why):
+    """Loads the built-in ruleset in the place of a generation's, and notes why."""
+    firewall.load_closed(generation.table(folder))
+    files.replace(CLOSED, f"{why}\n", mode=0o600)
 
 
 def announce():
@@ -117,23 +193,16 @@ def trial():
     clock; for a span of audit, which goes on over a reboot, "boot" is None and "until" counts from 1970.
     """
     try:
-        return json.loads(TRIAL.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        note = json.loads(TRIAL.read_text(encoding="utf-8"))
+        return note if {"before", "boot", "until"} <= note.keys() else None
+    except (OSError, ValueError, AttributeError):
         return None
-
-
-def confirm():
-    """Keeps the generation on trial.  False if none was on trial."""
-    if trial() is None:
-        return False
-    TRIAL.unlink()
-    return True
 
 
 def revert():
     """Ends a trial: back to the generation before it, or to no firewall; what was tried is not kept.
 
-    Returns a sentence that says so, or None if nothing was on trial.
+    Returns a sentence that says so, or None if nothing was on trial.  The trial is on until all that matters is done.
     """
     note = trial()
     if note is None:
@@ -144,19 +213,58 @@ def revert():
         open_up()
         said = "there was no firewall before, and there is none again"
     else:
-        put_in_force(folder)
+        enforce(folder)
         said = f"generation {folder.name} is in force again"
-    TRIAL.unlink()
+    end_trial()
+    if note["before"] is not None:
+        try:
+            settle(folder, tried)
+        except GalafError as error:
+            said += f"; {error}"
     if tried and tried != generation.good():
         generation.drop(tried)
     return said
 
 
-def log(text):
-    """A line in the journal."""
+def stop():
+    """Removes the rules until the next start; a trial ends with that: what was good before it is good again.
+
+    Returns a sentence about the trial, or None, and whether rules were removed.
+    """
+    note, folder = trial(), generation.good()
+    reopen()
+    removed = bool(folder) and firewall.unload(generation.table(folder))
+    if note is None:
+        return None, removed
+    before = note["before"] and paths.STATE / "generations" / note["before"]
+    if before:
+        generation.make_good(before)
+    else:
+        open_up()
+    end_trial()
+    if before and before != folder:
+        _settle_names(before, folder)
+        generation.drop(folder)
+    return f"what was on trial is not kept: generation {before.name} is next" if before else None, removed
+
+
+def end_trial():
+    """Ends a trial or a span of audit; what it tried stays loaded.  False if there was none."""
     try:
-        run("logger", "--tag", "galaf", "--priority", "authpriv.notice", text)
-    except CommandFailed:
+        TRIAL.unlink()
+    except FileNotFoundError:
+        return False
+    files.sync(TRIAL.parent)
+    return True
+
+
+def log(text):
+    """Lines in the journal; a long text's first ones."""
+    lines = text.splitlines()
+    shown = lines[:LOGGED] + ([f"and {len(lines) - LOGGED} more lines"] if len(lines) > LOGGED else [])
+    try:
+        run("logger", "--tag", "galaf", "--priority", "authpriv.notice", stdin="\n".join(shown) + "\n", seconds=10)
+    except GalafError:
         pass        # no syslog runs, as early at boot
 
 
@@ -175,8 +283,7 @@ def _boot():
 
 
 def _note(note):
-    generation.write_through(TRIAL.with_suffix(".next"), json.dumps(note) + "\n")
-    TRIAL.with_suffix(".next").rename(TRIAL)
+    files.replace(TRIAL, json.dumps(note) + "\n", mode=0o600)
 
 
 def _clock():
@@ -184,15 +291,13 @@ def _clock():
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _arm(seconds):
-    """Starts a timer: systemd's, or where that does not run, a process of its own session.
+def arm(wait_=True):
+    """Starts what waits for the end of a trial, a unit or a process of its own session; it ends when none is noted.
 
-    None is ever stopped: one that fires early waits, one that fires late finds nothing to do.
+    wait_: whether to know that it runs; not at boot, where systemd starts one thing after the other.  One that runs
+    already may be about to end, so it is started anew; it reverts nothing as long as the caller has the lock.
     """
-    revert_ = ("galaf_firewall", "revert")
     if Path("/run/systemd/system").is_dir():
-        run("systemd-run", "--quiet", "--collect", f"--on-active={seconds}s", "--timer-property=AccuracySec=1s",
-            *revert_)
+        run("systemctl", "restart", *([] if wait_ else ["--no-block"]), WAY_BACK)
     else:
-        run("setsid", "--fork", "sh", "-c",
-            'exec >/dev/null 2>&1 </dev/null; sleep "$1"; shift; exec "$@"', "sh", str(seconds), *revert_)
+        run("setsid", "--fork", "sh", "-c", "exec galaf_firewall revert >/dev/null 2>&1 </dev/null")

@@ -4,7 +4,7 @@ import json
 import os
 import re
 
-from . import counters, generation, paths, resolver
+from . import counters, files, generation, paths, resolver
 from .errors import GalafError
 from .run import CommandFailed, run
 
@@ -132,10 +132,8 @@ def _transact(folder, before, include):
 
 def _guard(table, ruleset):
     """Has galaf_guard load the ruleset again if the table goes: "create" fails while the table is there."""
-    paths.RUNTIME.mkdir(mode=0o755, exist_ok=True)
-    new = IN_FORCE.with_suffix(".next")
-    new.write_text(f"create table inet {table}\n{ruleset}", encoding="utf-8")
-    new.rename(IN_FORCE)
+    files.folder(paths.RUNTIME, 0o700)
+    files.replace(IN_FORCE, f"create table inet {table}\n{ruleset}", mode=0o600)
 
 
 def load_closed(table):

@@ -4,39 +4,22 @@
 One is written as a whole beside the others, then becomes the good one by one rename(2) of
 the link "good"; a crash leaves the old one or the new one, never a mixture.
 """
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
-from . import paths
+from . import files, paths
+from . import lock as locks
 from .errors import GalafError
 
 KEPT = 5                # generations that stay for looking back
-LOCK_WAIT = 30          # seconds
 
 
-@contextlib.contextmanager
 def lock():
-    """Holds the lock that every change of rules takes; waits LOCK_WAIT seconds at most, then raises GalafError."""
-    paths.RUNTIME.mkdir(mode=0o755, exist_ok=True)
-    with open(paths.RUNTIME / "lock", "w", encoding="ascii") as stream:
-        deadline = time.monotonic() + LOCK_WAIT
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise GalafError("another galaf_config or galaf_firewall is at work: try again "
-                                     "when it has ended") from None
-                time.sleep(0.1)
-        yield
+    """Holds the lock that every change of rules, and of galaf_conf.json, takes; raises GalafError after lock.WAIT."""
+    return locks.held("rules")
 
 
 def good():
@@ -91,13 +74,14 @@ def write(texts):
     """Writes a new generation that is not in force yet; texts: file name to text.  Returns its folder."""
     top = paths.STATE / "generations"
     try:
-        top.mkdir(mode=0o755, parents=True, exist_ok=True)
+        files.folder(paths.STATE)
+        files.folder(top)
         for left_over in top.glob("next-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="next-", dir=top))
         folder.chmod(0o755)
         for name, text_ in texts.items():
-            write_through(folder / name, text_)
+            files.replace(folder / name, text_)
     except OSError as error:
         raise GalafError(f"{error.filename or top}: {error.strerror}: nothing was changed") from None
     return folder
@@ -112,7 +96,7 @@ def keep(folder):
     named = [int(good().name)] if good() else []
     final = top / str(max([*numbers(), *named], default=0) + 1)
     folder.rename(final)
-    _sync(top)
+    files.sync(top)
     return final
 
 
@@ -123,18 +107,22 @@ def numbers():
 
 
 def make_good(folder, spare=None):
-    """Makes a numbered generation the good one; the oldest beyond KEPT go, but for it and the one named spare."""
+    """Makes a numbered generation the good one; the oldest beyond KEPT go.
+
+    It stays, and so do the one named spare and the one that --rollback would go to.
+    """
     link = paths.STATE / "good.next"
     try:
         link.unlink(missing_ok=True)
         link.symlink_to(folder.relative_to(paths.STATE))
         link.rename(paths.GOOD)
-        _sync(paths.STATE)
+        files.sync(paths.STATE)
     except OSError as error:
         raise GalafError(f"{error.filename}: {error.strerror}: the new rules are loaded but not kept; "
                          "mend this and run galaf_config again") from None
+    older = before(folder)
     for number in numbers()[:-KEPT]:
-        if str(number) not in (folder.name, spare):
+        if str(number) not in (folder.name, spare, older and older.name):
             shutil.rmtree(folder.parent / str(number), ignore_errors=True)
 
 
@@ -144,24 +132,26 @@ def drop(folder):
 
 
 def before(folder):
-    """The generation before one, or None."""
-    older = [number for number in numbers() if number < int(folder.name)]
+    """The folder of the generation that a numbered one took the place of, or None.
+
+    Where that isn't kept, or what the generation says of itself is damaged: the one with the next lower number.
+    """
+    kept = numbers()
+    try:
+        said = meta(folder).get("before")
+    except GalafError:
+        said = None
+    older = [int(said)] if said in map(str, kept) else [number for number in kept if number < int(folder.name)]
     return folder.parent / str(older[-1]) if older else None
 
 
-def write_through(file, text_):
-    """Writes a file, mode 0644, that has reached the disk when this returns."""
-    with open(file, "w", encoding="utf-8") as stream:
-        stream.write(text_)
-        stream.flush()
-        os.fchmod(stream.fileno(), 0o644)
-        os.fsync(stream.fileno())
-    _sync(file.parent)
-
-
-def _sync(folder):
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def same(folder, texts):
+    """Whether a generation (None: there is none) holds just these texts, but for when, by whom and after what."""
+    if folder is None or any(text(folder, name) != texts[name] for name in texts.keys() - {"meta.json"}):
+        return False
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        told = [{key: value for key, value in each.items() if key not in ("time", "by", "before")}
+                for each in (meta(folder), json.loads(texts["meta.json"]))]
+    except GalafError:
+        return False
+    return told[0] == told[1] and (folder / "no-ebpf").exists() == ("no-ebpf" in texts)

@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import json
+import os
 
 from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, generation, launch, paths, resolver
 from . import ruleset, sysctl
@@ -21,6 +22,7 @@ class Plan:
     def __init__(self, file, ebpf=True, audit=False):
         self.file = file
         self.ebpf = ebpf
+        self._seen = _seen(file)
         self.source = conf.read(file)
         self.conf = conf.parse(self.source, file)
         if audit:
@@ -42,7 +44,12 @@ class Plan:
 
     def _meta(self):
         return {"table": self.conf.table, "mode": self.conf.mode, "ebpf": self.ebpf, "version": VERSION,
-                "time": enforcement.now(), "by": enforcement.caller()}
+                "time": enforcement.now(), "by": enforcement.caller(),
+                "before": generation.good() and generation.good().name}
+
+    def outdated(self):
+        """Whether something that this was made of has changed since."""
+        return self._seen != _seen(self.file)
 
     def _number(self):
         """Looks up every id; returns the gids of the groups that have to be made, counting them as made."""
@@ -90,6 +97,13 @@ class Plan:
             yield "$.config.mode is audit: NOTHING is enforced, everything passes and is counted"
         elif audited:
             yield f"audit: nothing is refused to {', '.join(audited)}"
+
+
+def _seen(file):
+    """What changes with whatever a plan is made of: file, accounts, the static part, the good generation."""
+    of = [file, "/etc/passwd", "/etc/group", paths.SKELETON, *sorted(paths.SKELETON.glob("*.nft"))]
+    found = [os.stat(each) for each in of if os.path.exists(each)]
+    return [generation.good(), *((each.st_ino, each.st_size, each.st_mtime_ns) for each in found)]
 
 
 def _skeleton():

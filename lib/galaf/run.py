@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one place that starts programs."""
+import contextlib
 import os
 import signal
 import subprocess
+import threading
 
 import sh
 
 from .errors import GalafError
 
+LIMIT = 300     # seconds; nothing that is run waits for longer
 SEARCH = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 
@@ -24,8 +27,8 @@ class CommandFailed(GalafError):
         self.status = status
 
 
-def run(program, *arguments, stdin=None, ok=(0,)):
-    """Runs a program found in the system's own directories, in the C locale.
+def run(program, *arguments, stdin=None, ok=(0,), seconds=LIMIT):
+    """Runs a program found in the system's own directories, in the C locale, for so many seconds at most.
 
     program: a name such as "nft"; arguments: strings, handed over as they are, never to a
     shell; stdin: a string, or None for an empty standard input; ok: the exit statuses
@@ -39,12 +42,26 @@ def run(program, *arguments, stdin=None, ok=(0,)):
     # Not C.UTF-8: Debian 13's dnsmasq (2.91) refuses every mark in its options where setlocale(3) left an errno.
     environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C",
                    "HOME": os.environ.get("HOME", "/root")}
+    running = command(*arguments, _in=stdin or "", _env=environment, _tty_out=False, _ok_code=ok, _encoding="utf-8",
+                      _decode_errors="replace", _truncate_exc=False, _bg=True, _bg_exc=False, _new_session=True)
+    late = threading.Event()
+    watch = threading.Timer(seconds, _kill, (running, late))
+    watch.start()
     try:
-        output = command(*arguments, _in=stdin or "", _env=environment, _tty_out=False, _ok_code=ok,
-                         _decode_errors="replace", _truncate_exc=False)
+        running.wait()
     except sh.ErrorReturnCode as error:
-        raise CommandFailed(program, error.exit_code, error.stderr.decode(errors="replace")) from None
-    return str(output)
+        said = f"no end within {seconds:g} seconds" if late.is_set() else error.stderr.decode(errors="replace")
+        raise CommandFailed(program, error.exit_code, said) from None
+    finally:
+        watch.cancel()
+    return running.stdout.decode(errors="replace")
+
+
+def _kill(running, late):
+    """Kills a program with all that it has started."""
+    late.set()
+    with contextlib.suppress(OSError):      # it has just ended by itself
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 def records(program, *arguments):

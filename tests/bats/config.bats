@@ -457,7 +457,7 @@ JSON
 }
 
 @test "a second copy waits for the first, and is refused after 30 seconds" {
-    exec 8>/run/galaf/lock
+    exec 8>/run/galaf/locks/rules
     flock 8
     (sleep 2; flock -u 8) 3>&- &
     start=$SECONDS

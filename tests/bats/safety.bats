@@ -156,10 +156,110 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     says "999: there is no such generation: galaf_config --generations"
     fails 2 galaf_config --rollback "$(basename "$before")" /tmp/other.json
     reaches 443
-    for _ in 1 2 3 4 5 6 7; do
-        galaf_config --yes >/dev/null
+    for port in 81 82 83 84 85 86 87; do
+        echo '{ "groups": { "web": { "rule": "tcp dport '$port'" } } }' >"$CONF"
+        passes galaf_config --yes
     done
     same 5 "$(ls /var/lib/galaf/generations | wc -l)" "the generations kept"
+}
+
+@test "generations are changes: an apply that changes nothing makes none, and --rollback takes the last change back" {
+    kept() { ls /var/lib/galaf/generations; }
+    first=$(basename "$(readlink /var/lib/galaf/good)")
+    before=$(kept)
+    for _ in 1 2 3 4 5 6 7; do
+        passes galaf_config --yes
+        says "nothing changed" "generation $first"
+    done
+    same "$before" "$(kept)" "the generations"
+    narrow
+    passes galaf_config --yes                   # a change
+    second=$(basename "$(readlink /var/lib/galaf/good)")
+    passes galaf_config --yes                   # none
+    passes galaf_config --rollback
+    says "enforced: generation $first,"
+    echo '{ "groups": { "web": { "rule": "tcp dport 8080" } } }' >"$CONF"
+    passes galaf_config --yes                   # from the first, not from the second
+    reaches 8080
+    passes galaf_config --rollback
+    says "enforced: generation $first,"
+    reaches 80
+    passes galaf_config --rollback "$second"
+    for port in 81 82 83 84 85 86 87; do
+        echo '{ "groups": { "web": { "rule": "tcp dport '$port'" } } }' >"$CONF"
+        passes galaf_config --yes
+        passes galaf_config --rollback
+        says "enforced: generation $second,"    # also once it is older than the five that stay
+    done
+    passes galaf_config --audit 600s
+    passes galaf_config --rollback
+    says "enforced: generation $second,"
+    [ ! -e /var/lib/galaf/trial ]
+    refuses 8080
+}
+
+@test "a trial is ended by nobody else without a word: another galaf_config is refused, --rollback ends it, and if that fails it goes on" {
+    narrow
+    passes galaf_config --try 600
+    echo '{ "groups": { "web": { "rule": "tcp dport 8080" } } }' >"$CONF"
+    for another in --yes '--try 5' '--audit 5s'; do
+        # shellcheck disable=SC2086     # two words
+        fails 1 galaf_config $another
+        says "rules are on trial for another" "galaf_config --confirm" "galaf_config --rollback"
+    done
+    reaches 443
+    refuses 8080
+    before=$(jq -r .before /var/lib/galaf/trial)
+    mv /usr/sbin/nft /usr/sbin/nft.away
+    fails 1 galaf_config --rollback
+    fails 1 galaf_config --rollback "$before"
+    mv /usr/sbin/nft.away /usr/sbin/nft
+    [ -e /var/lib/galaf/trial ]
+    reaches 443
+    passes galaf_config --rollback
+    says "generation $before is in force again"
+    [ ! -e /var/lib/galaf/trial ]
+    reaches 80
+
+    narrow
+    passes galaf_config --try 600
+    passes galaf_firewall stop
+    says "what was on trial is not kept"
+    passes galaf_firewall start
+    reaches 80
+    refuses 443
+    nobody_waits() { ! pgrep -f '[g]alaf_firewall revert' >/dev/null; }
+    eventually 5 nobody_waits
+}
+
+@test "a question holds no lock: while one waits for its answer, all else goes on; what changes meanwhile is seen" {
+    echo '{ "groups": { "web": { "rule": "tcp dport 80" }, "fresh": { "rule": "tcp dport 80" } } }' >"$CONF"
+    mkfifo /tmp/answer
+    script --quiet --return --command galaf_config /dev/null </tmp/answer >/tmp/asked 3>&- 4>&- &
+    asking=$!
+    exec 5>/tmp/answer
+    eventually 10 grep -qs 'y/N' /tmp/asked
+    began=$SECONDS
+    passes galaf_firewall stop
+    passes galaf_firewall start
+    [ $((SECONDS - began)) -lt 10 ] || complain "a question kept others waiting for $((SECONDS - began)) s"
+    echo '{ "groups": { "web": { "rule": "tcp dport 80" }, "other": { "rule": "tcp dport 80" } } }' >"$CONF"
+    echo y >&5
+    wait "$asking" || true
+    exec 5>&-
+    rm /tmp/answer
+    file_says /tmp/asked "has changed meanwhile"
+    fails 2 getent group other
+    fails 2 getent group fresh
+}
+
+@test "a span of audit is one of the wall's clock, not of the machine's running time" {
+    passes galaf_config --audit 600s
+    [ "$(jq '.until - now | . > 590 and . <= 600' /var/lib/galaf/trial)" = true ]
+    fails 1 galaf_config --confirm          # an audit is no trial: it is not kept for good
+    sed -i 's/"until": [0-9.]*/"until": 5/' /var/lib/galaf/trial       # as after a night in suspend
+    eventually 10 test ! -e /var/lib/galaf/trial
+    refuses 8080
 }
 
 @test "what was tried and not kept is no generation to roll back to" {

@@ -26,6 +26,7 @@ FOLDERS = {
 DEBHELPERS = {
     "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/share/doc/galaf/changelog.gz",
     "usr/share/doc/galaf/copyright", "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
+    "usr/lib/tmpfiles.d/galaf.conf",
 }
 PROVIDED_BY = {"debian": "python3-debian", "sh": "python3-sh", "tabulate": "python3-tabulate",
                "jsonschema": "python3-jsonschema", "idna": "python3-idna", "jsonpath_ng": "python3-jsonpath-ng",
