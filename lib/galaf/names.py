@@ -10,9 +10,11 @@ from .errors import GalafError
 
 @functools.lru_cache(maxsize=None)
 def user_name(uid):
-    """The name of a mark's uid; 1 is root or daemon, which share it; an unknown one as its number."""
+    """The name of a mark's uid, or a number: root for 1, which daemon shares; others for what the mark can't hold."""
     if uid == 1:
         return "root"
+    if uid == marks.OTHERS:
+        return "others"
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -34,7 +36,7 @@ def asked(user, group):
     Each is a name, a number or None for any.  Raises GalafError for a name that is not on this machine.
     """
     for word, kind, look_up in ((user, "user", pwd.getpwnam), (group, "group", grp.getgrnam)):
-        if word is None or word.isdigit() or word == "unmarked":
+        if word is None or word.isdigit() or word in ("unmarked", "others"):
             continue
         try:
             look_up(word)
@@ -44,11 +46,14 @@ def asked(user, group):
 
 
 def describe(mark):
-    """(user, group) of a mark, as names; ("unmarked", "") for 0."""
+    """(user, group) of a mark, as names; ("unmarked", "") for 0.
+
+    nft alone marks with application groups only, so that another user's gid 0 is no group.
+    """
     if mark == marks.UNMARKED:
         return "unmarked", ""
     gid, uid = marks.decode(mark)
-    return user_name(uid), group_name(gid)
+    return user_name(uid), group_name(gid) if gid or uid == 1 else ""
 
 
 def label(mark):

@@ -155,11 +155,13 @@ def _marking(ids, ebpf):
     """How a connection gets its conntrack mark: from the socket's, or by nft alone.
 
     The packets of some sockets that eBPF marked carry no mark: those of MPTCP, whose
-    connection is made by sockets of the kernel's own.
+    connection is made by sockets of the kernel's own.  Nor does it mark those of ids that the mark
+    can't hold, of which the maps know a listed container's; the others count as nobody's.
     """
     by_socket = ["meta mark != 0 ct mark set meta mark return"] if ebpf else []
     yield from _chain("mark_connection", _plain(
-        *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks"))
+        *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks",
+        f"meta skuid > 0 ct mark & {marks.USER_MASK:#010x} == 0 ct mark set ct mark | {marks.OTHERS:#06x}"))
     for mark in _user_marks(ids):
         yield from _chain(f"mark_user_{mark}", _plain(f"ct mark set ct mark | {mark}"))
 
@@ -270,6 +272,7 @@ def _elements(conf, entries, ids):
             found["apps" if is_group else "users"].append((f"{key} : jump {chain_of(entry)},", entry.path))
             if is_group:
                 found["app_marks"].append((f"{key} : {ids.mark(entry)},", entry.path))
-    found["user_marks"] = _plain(*(f"{uid} : jump mark_user_{marks.encode(0, uid)}," for uid in ids.every_uid))
+    found["user_marks"] = _plain(*(f"{base + uid} : jump mark_user_{marks.encode(0, uid)},"
+                                   for base in (0, *conf.container_bases) for uid in ids.every_uid))
     return [line for name, elements in found.items() if elements
             for line in _block(f"add element inet {conf.table} {name}", elements)]
