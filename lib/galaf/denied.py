@@ -6,6 +6,7 @@ and by what name it knew the address.
 """
 import ipaddress
 import socket
+import time
 from collections import namedtuple
 
 from . import mark as marks
@@ -20,9 +21,9 @@ PROTOCOLS = {number: name[8:].lower() for name, number in vars(socket).items()
 PROTOCOLS[58] = "icmpv6"
 TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
          35: "NAPTR", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
-DNS_PORT = 53
 
-Refusal = namedtuple("Refusal", "way mark programs source destination domain protocol port types tries first last")
+Refusal = namedtuple("Refusal", "way mark programs source destination domain protocol port types tries first last "
+                                "answer", defaults=(None,))
 Refusal.__doc__ = """Something that was refused.
 
 way: "out", "in" or "name", a name that dnsmasq refused.  mark: as in galaf.mark, None for
@@ -30,15 +31,16 @@ way: "out", "in" or "name", a name that dnsmasq refused.  mark: as in galaf.mark
 destination: addresses as text, None for "name".  domain: what the application had resolved to
 the address, or the refused name; None if not known.  protocol: IP's number; port: 0 where the
 protocol has none; both None for "name", which alone has types, the numbers of DNS records.
-tries: packets, or queries.  first, last: seconds since 1970, None if not known.
+tries: packets, or queries.  first, last: seconds since 1970, None if not known.  answer: the
+answers.Resolved that domain comes from, None elsewhere.
 """
 
 
 def outgoing(counts, seen, resolved, now):
     """The Refusals of the sets in OUT.
 
-    counts: {set: [counters.Count]}; seen: [watch.Seen]; resolved: {(mark, address): name} as
-    answers.resolved() has it; now: seconds since 1970.
+    counts: {set: [counters.Count]}; seen: [watch.Seen]; resolved: as answers.resolved() has
+    it; now: seconds since 1970.
     """
     asked = {}
     for one in seen:
@@ -53,8 +55,9 @@ def outgoing(counts, seen, resolved, now):
         last = max(exact, default=last)
         # What was first tried after the last refusal is let through by now.
         first = min((one.first for one in programs if last is None or one.first <= last), default=None)
+        answer = resolved.get((mark, address))
         yield Refusal("out", mark, tuple(sorted({one.comm for one in programs})), None, destination,
-                      resolved.get((mark, address)), protocol, port, (), count.packets, first, last)
+                      answer and answer.name, protocol, port, (), count.packets, first, last, answer)
 
 
 def incoming(counts, now):
@@ -65,20 +68,15 @@ def incoming(counts, now):
                       last_time(count, now))
 
 
-def unresolved(refused, seen):
-    """The Refusals of names, one for all types of record; refused: [answers.Refused]; seen: [watch.Seen]."""
-    asking, queries = {}, {}
-    for one in seen:
-        if one.port == DNS_PORT and one.address.is_loopback:
-            asking.setdefault(one.mark, []).append(one)
+def unresolved(refused):
+    """The Refusals of names, one for all types of record; refused: [answers.Refused]."""
+    queries = {}
     for one in refused:
         queries.setdefault((one.mark, one.name), []).append(one)
     for (mark, name), same in queries.items():
-        first, last = min(one.first for one in same), max(one.last for one in same)
-        everyone = asking.get(mark, ())
-        meanwhile = [one for one in everyone if one.first <= last and one.last >= first - 0.1]
-        yield Refusal("name", mark, tuple(sorted({one.comm for one in meanwhile or everyone})), None, None, name,
-                      None, None, tuple(sorted(one.type for one in same)), sum(one.count for one in same), first, last)
+        yield Refusal("name", mark, tuple(sorted({one.program for one in same})), None, None, name, None, None,
+                      tuple(sorted(one.type for one in same)), sum(one.count for one in same),
+                      min(one.first for one in same), max(one.last for one in same))
 
 
 def last_time(count, now):
@@ -106,3 +104,8 @@ def protocol_name(number):
 def type_names(numbers):
     """The types of DNS records, as A, AAAA; an unknown one as RFC 3597 writes it."""
     return ", ".join(TYPES.get(number, f"TYPE{number}") for number in numbers)
+
+
+def clock(when):
+    """A time for people; when: seconds since 1970, or None."""
+    return "" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))

@@ -15,6 +15,7 @@ _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}\Z")
 HUMANS = range(1000, 60000)             # uids of people: Debian policy 9.2.2
 _ADDRESSES = {1, 28, 64, 65}            # the types of DNS records that lead to addresses
+GROUNDS = 10                            # most refusals that are told beside a suggestion
 _WITH_PORTS = ("tcp", "udp", "udplite", "sctp", "dccp")
 _PORTS = re.compile(r"(tcp|udp|udplite|sctp|dccp) dport (?:\{([\d ,-]+)\}|(\d+(?:-\d+)?))\Z")
 _TO = re.compile(r"ip6? daddr (\{[^}]*\}|\S+)(?: |\Z)")
@@ -22,10 +23,10 @@ _ECHO = {1: "icmp type echo-request", 58: "icmpv6 type echo-request"}
 
 
 def suggest(data, refusals, name):
-    """The entries that would allow refusals of outgoing traffic, and remarks.
+    """The entries that would allow refusals of outgoing traffic, remarks, and what they rest on.
 
     data: the value of galaf_conf.json; refusals: [denied.Refusal]; name: the file's, for
-    errors.  Returns ({"users": {...}, "groups": {...}}, [sentence]): each entry as a whole,
+    errors.  Returns ({"users": {...}, "groups": {...}}, [sentence], [sentence]): each entry as a whole,
     with all that it has already.  Raises GalafError where data is no valid configuration.
     """
     configuration = conf.parse(json.dumps(data), name)
@@ -34,14 +35,28 @@ def suggest(data, refusals, name):
     for kind, key in applications:
         blank[kind][key] = blank[kind].get(key) or {}       # null takes no defaults, but {} does
     configuration = conf.parse(json.dumps(blank), name)
-    found = {}
+    found, reasons = {}, []
     for (kind, key), rows in sorted(applications.items()):
         values = {**(data.get("config", {}).get("defaults") or {}), **blank[kind][key]}
         added, said = additions(getattr(configuration, kind)[key], values, rows, ruleset.strict_dns(configuration))
         remarks += [f"$.{kind}.{key}: {text}" for text in said]
         if added:
             found.setdefault(kind, {})[key] = {**blank[kind][key], **added}
-    return found, remarks
+            reasons += [f"$.{kind}.{key}: {text}" for text in grounds(rows)]
+    return found, remarks, reasons
+
+
+def grounds(rows):
+    """Who tried what and when, and where its name comes from, in words; the newest GROUNDS of the refusals."""
+    newest = sorted(rows, key=lambda row: row.last or 0)
+    said = [f"and {len(rows) - GROUNDS} more, which galaf_denied shows"] if len(rows) > GROUNDS else []
+    for row in newest[-GROUNDS:]:
+        who = f"{names.label(row.mark)} {', '.join(row.programs) or '(program not known)'}"
+        named_so = (f", which is {row.domain} by an answer to {row.answer.program} at {denied.clock(row.answer.when)}"
+                    if row.answer else "")
+        wanted = row.domain if row.way == "name" else what(row) + named_so
+        said.append(f"{who} tried {row.tries} times, last {denied.clock(row.last) or 'at no known time'}: {wanted}")
+    return said
 
 
 def by_application(refusals, gid_range):
@@ -69,7 +84,7 @@ def application(mark, gid_range):
     kind, name = "users", "root" if uid == 1 else names.user_name(uid)
     if gid_range[0] <= gid <= gid_range[1]:
         kind, name = "groups", names.group_name(gid)
-    return None if name.isdigit() else (kind, name)
+    return None if name.isdigit() or (kind, uid) == ("users", marks.OTHERS) else (kind, name)
 
 
 def additions(entry, values, rows, strict=True):
@@ -157,7 +172,7 @@ def _by_address(entry, values, traffic):
         header = f"{'ip' if version == 4 else 'ip6'} daddr {_set_of(sorted(addresses, key=ipaddress.ip_address))}"
         matches.setdefault(version, []).append(f"{header} {match(protocol, numbers)}")
     refused = [row for row in traffic if row.port in ports.get((family(row), row.protocol, row.destination), ())]
-    added = {f"# {row.destination}": row.domain for row in refused if row.domain}
+    added = {f"# {row.destination}": row.domain for row in refused if named(row)}
     added.update(_with_rules(entry, values, refused, matches))
     return added
 

@@ -12,8 +12,9 @@ from .run import run
 
 MAP = paths.BPF_PINS / "socket_watch" / "map" / "galaf_seen"
 BYTE_ORDER = "<" if sys.byteorder == "little" else ">"
-KEY = struct.Struct(BYTE_ORDER + "I16sHH16s")       # struct destination
-VALUE = struct.Struct(BYTE_ORDER + "QQQQ")          # struct tries
+PLACE = struct.Struct(BYTE_ORDER + "II")                # struct place
+SEEN = struct.Struct(BYTE_ORDER + "QQQ16sHH16sI")       # struct seen
+PLAIN = re.compile(r"[\w #()+.:@~-]", re.ASCII)       # of a name that its owner may choose: neither shell nor table
 _ENTRY = re.compile(r'"key":\[([0-9a-f]+)"\],"value":\[([0-9a-f]+)"\]')
 
 Seen = namedtuple("Seen", "mark address protocol port comm count first last pid")
@@ -21,7 +22,7 @@ Seen.__doc__ = """One program's tries for one destination.
 
 mark: as in galaf.mark; address: an ipaddress object, IPv4 also where an IPv6 socket asked for
 it as ::ffff:a.b.c.d; protocol: IP's number, 6 TCP, 17 UDP; port: 0 to 65535; comm: the thread's
-name, up to 15 bytes that the program itself may choose (other than printable ones are escaped);
+name, up to 15 bytes that the program itself may choose (see text());
 count: connect(2) and, with an address, sendto(2) calls, from 1; first, last: seconds since 1970;
 pid: the process that tried last, which may be gone.
 """
@@ -30,8 +31,8 @@ pid: the process that tried last, which may be gone.
 def read():
     """A list of Seen, in no order; empty where the programs are not attached.
 
-    The map holds the 16,384 destinations tried last.  Refused or let through, all are in it.
-    Raises GalafError if it can't be read.
+    The map holds the 1,024 destinations that each mark tried last; some fewer, since a new one has four
+    places to choose from.  Refused or let through, all are in it.  Raises GalafError if it can't be read.
     """
     epoch = started()
     return [decode(key, value, epoch) for key, value in dump(MAP)]
@@ -58,14 +59,17 @@ def started():
 
 def decode(key, value, epoch):
     """The Seen of a key and value of the map; epoch: when the machine started, in seconds since 1970."""
-    mark, address, port, protocol, comm = KEY.unpack(key)
-    count, first, last, pid = VALUE.unpack(value)
+    mark, _ = PLACE.unpack(key)
+    count, first, last, address, port, protocol, comm, pid = SEEN.unpack(value)
     address = ipaddress.IPv6Address(address)
-    return Seen(mark, address.ipv4_mapped or address, protocol, port, _text(comm), count,
+    return Seen(mark, address.ipv4_mapped or address, protocol, port, text(comm), count,
                 epoch + first / 1e9, epoch + last / 1e9, pid)
 
 
-def _text(comm):
-    """A thread's name; what can't be shown safely, as the escape codes of a terminal, is written \\xNN."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
-                   for char in comm.split(b"\0")[0].decode(errors="backslashreplace"))
+def text(comm):
+    """A thread's name, which any user chooses, safe to be shown and pasted.
+
+    What is not in PLAIN is written as \\xNN: what a terminal, a shell, JSON or the columns of a table take
+    for their own.
+    """
+    return "".join(chr(byte) if PLAIN.match(chr(byte)) else f"\\x{byte:02x}" for byte in comm.split(b"\0")[0])

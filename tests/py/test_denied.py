@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from galaf import answers, conf, denied, names, suggest, watch
+from galaf import answers, conf, denied, mark, names, suggest, watch
 from galaf.counters import Count
 from galaf.errors import GalafError
 
@@ -18,7 +18,7 @@ ROOT = 30004 << 16 | 1
 def accounts(monkeypatch):
     """The names that marks stand for."""
     groups = {30004: "web", 30005: "bare", 30006: "other", 1000: "alice"}
-    users = {1: "root", 1000: "alice", 33: "www-data"}
+    users = {1: "root", 1000: "alice", 33: "www-data", 65535: "others"}
     monkeypatch.setattr(denied.names, "group_name", lambda gid: groups.get(gid, str(gid)))
     monkeypatch.setattr(denied.names, "user_name", lambda uid: users.get(uid, str(uid)))
 
@@ -43,7 +43,7 @@ def name(domain, types=(1, 28), mark=WEB):
 
 
 def suggested(data, *rows):
-    found, remarks = suggest.suggest(data, list(rows), "galaf_conf.json")
+    found, remarks, _ = suggest.suggest(data, list(rows), "galaf_conf.json")
     merged = {**data, **{kind: {**data.get(kind, {}), **found.get(kind, {})} for kind in ("groups", "users")}}
     conf.parse(json.dumps(merged), "suggestion")        # raises where the schema or a rule is not kept
     return found, remarks
@@ -54,12 +54,13 @@ def suggested(data, *rows):
 def test_a_program_its_times_and_its_domain_belong_to_the_same_mark_address_protocol_and_port():
     others = [seen(mark=ROOT, comm="x1"), seen(address="198.18.0.11", comm="x2"), seen(protocol=17, comm="x3"),
               seen(port=81, comm="x4")]
-    resolved = {(WEB, ipaddress.ip_address("198.18.0.10")): "web.example",
-                (ROOT, ipaddress.ip_address("198.18.0.10")): "other.example"}
+    answer = answers.Resolved("web.example", "curl", NOW - 60)
+    resolved = {(WEB, ipaddress.ip_address("198.18.0.10")): answer,
+                (ROOT, ipaddress.ip_address("198.18.0.10")): answers.Resolved("other.example", "x5", NOW)}
     one, = denied.outgoing(out(WEB, "198.18.0.10", 6, 80), [seen(), seen(comm="wget", first=-99), *others],
                            resolved, NOW)
     assert one == denied.Refusal("out", WEB, ("curl", "wget"), None, "198.18.0.10", "web.example", 6, 80, (), 2,
-                                 NOW - 100, NOW - 50)
+                                 NOW - 100, NOW - 50, answer)
 
 
 def test_last_is_the_time_of_the_refusal_also_where_the_program_went_on_later():
@@ -87,13 +88,11 @@ def test_inbound_traffic_has_source_and_destination_and_nobody_of_ours():
         "in", None, "192.0.2.1", "192.0.2.2", 5, NOW)
 
 
-def test_a_name_is_one_row_for_all_its_types_with_who_asked_meanwhile():
-    refused = [answers.Refused(WEB, "a.example", kind, 2, NOW - 10, NOW - 5) for kind in (28, 1)]
-    asked = [seen(address="127.0.0.1", protocol=17, port=53, comm=comm, first=first, last=last)
-             for comm, first, last in (("curl", -10, -5), ("getent", -90, -80))]
-    outside = seen(address="192.0.2.1", protocol=17, port=53, comm="dnsmasq", first=-10, last=-5)
-    one, = denied.unresolved(refused, asked + [outside])
-    assert one == denied.Refusal("name", WEB, ("curl",), None, None, "a.example", None, None, (1, 28), 4,
+def test_a_name_is_one_row_for_all_its_types_and_who_asked():
+    refused = [answers.Refused(WEB, "a.example", kind, 2, NOW - 10, NOW - 5, program)
+               for kind, program in ((28, "wget"), (1, "curl"))]
+    one, = denied.unresolved(refused)
+    assert one == denied.Refusal("name", WEB, ("curl", "wget"), None, None, "a.example", None, None, (1, 28), 4,
                                  NOW - 10, NOW - 5)
 
 
@@ -123,12 +122,21 @@ def test_names_are_lower_case_and_harmless():
     assert answers.name(b"\x3f" + b"x" * 127)       # a length that is not true ends with the buffer
 
 
+def test_no_byte_that_a_user_chooses_reaches_a_terminal_a_shell_or_a_table():
+    for byte in range(1, 256):
+        for text in (watch.text(bytes((byte,))), answers.name(bytes((1, byte)) + bytes(9))):
+            assert text.isascii() and text.isprintable() and not set(text) & set("'\"`$&;|<>*?[]{}!,=/")
+    assert watch.text(b"Web Content\0x") == "Web Content" and watch.text("…".encode()) == "\\xe2\\x80\\xa6"
+
+
 def test_the_records_of_the_maps():
-    question = answers.QUESTION.pack(WEB, 28, 0, b"\x01a\x07example")
-    owner = answers.OWNER.pack(WEB, ipaddress.ip_address("::ffff:198.18.0.10").packed)
-    assert answers.decode_resolved(owner, question) == ((WEB, ipaddress.ip_address("198.18.0.10")), "a.example")
-    tries = answers.TRIES.pack(3, 1_000_000_000, 2_500_000_000)
-    assert answers.decode_refused(question, tries, NOW) == answers.Refused(WEB, "a.example", 28, 3, NOW + 1, NOW + 2.5)
+    place = watch.PLACE.pack(WEB, 7)
+    address = ipaddress.ip_address("::ffff:198.18.0.10").packed
+    answer = answers.ANSWER.pack(3, 1_000_000_000, 2_500_000_000, address, 28, 0, b"\x01a\x07example", b"curl", 0)
+    assert answers.decode_resolved(place, answer, NOW) == (
+        (WEB, ipaddress.ip_address("198.18.0.10")), answers.Resolved("a.example", "curl", NOW + 2.5))
+    assert answers.decode_refused(place, answer, NOW) == answers.Refused(
+        WEB, "a.example", 28, 3, NOW + 1, NOW + 2.5, "curl")
 
 
 # ---- suggesting ----
@@ -190,6 +198,29 @@ def test_a_bare_entry_gets_domains_where_all_are_known_else_addresses():
     found, remarks = suggested(data, name("web.example", mark=mark))
     assert found == {"groups": {"bare": {"domains": ["web.example"]}}}
     assert "every port" in remarks[0]
+
+
+def test_a_suggestion_says_what_it_rests_on():
+    data = {"groups": {"bare": None}}
+    mark = 30005 << 16 | 1000
+    answer = answers.Resolved("web.example", "curl", NOW)
+    rows = [refusal("198.18.0.10", 443, domain="web.example", mark=mark)._replace(answer=answer, programs=("wget",)),
+            name("a.example", mark=mark)]
+    when = denied.clock(NOW)
+    assert suggest.suggest(data, rows, "x")[2] == [
+        f"$.groups.bare: alice/bare wget tried 1 times, last {when}: 198.18.0.10 tcp 443, which is web.example by an "
+        f"answer to curl at {when}",
+        f"$.groups.bare: alice/bare (program not known) tried 1 times, last {when}: a.example"]
+    many = [name(f"{number}.example", mark=mark) for number in range(25)]
+    assert suggest.suggest(data, many, "x")[2][0] == "$.groups.bare: and 15 more, which galaf_denied shows"
+    assert suggest.suggest({"groups": {"bare": {"rule": ""}}}, rows, "x")[2] == []
+
+
+def test_ids_that_the_mark_cannot_hold_are_others_and_nothing_is_suggested_for_them():
+    assert mark.encode(131072 + 30004, 131072 + 1000) == 0xFFFFFFFF and mark.encode(1000, 70000) == 1000 << 16 | 0xFFFF
+    assert suggested({}, refusal("198.18.0.9", mark=0xFFFF))[1] == [
+        "others: nothing can be suggested for it, since it has no name"]
+    assert suggested({"groups": {"web": None}}, refusal("198.18.0.9", mark=30004 << 16 | 0xFFFF))[0]["groups"]
 
 
 def test_defaults_and_borrowed_domains_count_as_the_entrys_own():
