@@ -6,6 +6,7 @@ import pwd
 from dataclasses import dataclass, field
 
 from . import conf as configuration
+from . import groups
 from . import mark as marks
 
 
@@ -63,23 +64,29 @@ def present(conf):
     return dataclasses.replace(conf, users={name: entry for name, entry in conf.users.items() if name in known})
 
 
-def unnamed_groups(conf):
-    """The groups of gid_range that the configuration does not name, sorted."""
-    low, high = conf.gid_range
-    return sorted(entry.gr_name for entry in grp.getgrall()
-                  if low <= entry.gr_gid <= high and entry.gr_name not in conf.groups)
+def deletable_groups(conf):
+    """The groups that galaf may offer to delete, sorted: its own ones that the configuration does not name.
+
+    Not one that somebody is in, or that a program runs in.
+    """
+    kept = groups.holders()
+    return sorted(name for name, gid in groups.made().items() if name not in conf.groups and gid not in kept)
 
 
 def allot(conf, entries):
     """A free gid for each entry, as a dict of names; those with "ping" get theirs in PING_RANGE.
 
-    Raises ValueError with the range's bounds where it is used up.
+    From the top of the range down, below LAST_GROUP's: groupadd(8) and useradd(8) take the
+    number after the highest one up to GID_MAX (60000), and where that is taken the lowest free one, so
+    with LAST_GROUP there they give none of the range.  Raises ValueError with the range's bounds where
+    it is used up.
     """
     taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
+    low, high = conf.gid_range
     ping = configuration.PING_RANGE
-    common = (gid for gid in range(conf.gid_range[0], conf.gid_range[1] + 1)
+    common = (gid for gid in range(min(high, configuration.FULL_RANGE[1] - 1), low - 1, -1)
               if gid not in taken and not ping[0] <= gid <= ping[1])
-    special = (gid for gid in range(ping[0], ping[1] + 1) if gid not in taken)
+    special = (gid for gid in range(ping[1], ping[0] - 1, -1) if gid not in taken)
     allotted = {}
     for entry in entries:
         gid = next(special if entry.ping else common, None)

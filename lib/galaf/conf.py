@@ -13,6 +13,7 @@ from .errors import GalafError
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")   # what groupadd(8) and nft both take
 FULL_RANGE = (30000, 59999)
+LAST_GROUP = "galaf-last"                               # has the last gid of FULL_RANGE: see accounts.allot()
 PING_RANGE = (57344, 57359)                             # 0xe000 to 0xe00f: net.ipv4.ping_group_range
 MAX_ID = 0xFFFF                                         # the mark holds 16 bits of each id
 DAY = 86400
@@ -249,6 +250,8 @@ def _parse_entries(kind, data, config, faults):
         if not NAME.match(name):
             faults.add((kind, name), "not a name that groupadd and nft take: a letter or _, then letters, "
                                      "digits, _ . or -, 32 at most")
+        if name == LAST_GROUP:
+            faults.add((kind, name), "is a group of galaf's own: choose another name")
         parsed[name] = _parse_entry((kind, name), values, defaults, data, faults)
     return parsed
 

@@ -4,36 +4,78 @@ import functools
 import grp
 import json
 import os
+import pwd
 import re
 
+from . import conf, generation, paths
 from .errors import GalafError
 from .run import CommandFailed, records, run
 
 LOCK_WAIT = 15      # seconds for the account files' lock, as lckpwdf(3) waits
 AT_ONCE = 200       # groups that are surely made within another second
 TOLD = 1000         # folders between two calls of progress
+NOTE = paths.STATE / "groups"   # "NAME GID" of each group that galaf made
 
 
 def create(gids):
     """Makes groups, all in one go: systemd-sysusers writes the account files once, however many there are.
 
-    gids: name to gid.  Raises GalafError if one of them could not be made as asked.
+    gids: name to gid.  With the first one comes conf.LAST_GROUP.  Raises GalafError if one of them could
+    not be made as asked.
     """
-    lines = "".join(f"g {name} {gid}\n" for name, gid in gids.items())
+    last = conf.FULL_RANGE[1]
+    wanted = gids if any(entry.gr_gid == last for entry in grp.getgrall()) else {**gids, conf.LAST_GROUP: last}
+    lines = "".join(f"g {name} {gid}\n" for name, gid in wanted.items())
     try:
         run("timeout", str(LOCK_WAIT + len(gids) // AT_ONCE), "systemd-sysusers", "-", stdin=lines)
     except CommandFailed as error:
         why = "another program holds the lock of /etc/group" if error.status == 124 else error.said
         raise GalafError(f"the groups can't be made: {why}; the rules were not changed") from None
-    made = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
-    wrong = [name for name, gid in gids.items() if made.get(name) != gid]
+    there = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
+    wrong = [name for name, gid in gids.items() if there.get(name) != gid]
     if wrong:
         raise GalafError(f"not made with the gid wanted: {', '.join(wrong)}; run galaf_config again")
+    _note({**made(), **gids})
 
 
 def rename(old, new):
     """Gives a group another name; its gid, and so its files and running programs, stay."""
+    before = made()
     run("groupmod", "--new-name", new, "--", old)
+    _note({new if name == old else name: gid for name, gid in before.items()})
+
+
+def made():
+    """{name: gid} of the groups that galaf made and that are still what it made."""
+    try:
+        noted = dict(line.split() for line in NOTE.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError):
+        return {}
+    there = {entry.gr_name: str(entry.gr_gid) for entry in grp.getgrall()}
+    return {name: int(gid) for name, gid in noted.items() if there.get(name) == gid}
+
+
+def _note(gids):
+    NOTE.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    new = NOTE.with_suffix(".next")
+    generation.write_through(new, "".join(f"{name} {gid}\n" for name, gid in sorted(gids.items())))
+    new.rename(NOTE)
+
+
+def holders():
+    """{gid: phrase} of the groups that are not to be deleted: by whom or what they are held."""
+    found = {conf.FULL_RANGE[1]: "keeps the ids that groupadd gives to others out of the range"}
+    for entry in grp.getgrall():
+        if entry.gr_mem:
+            found[entry.gr_gid] = (f"has the members {', '.join(entry.gr_mem)}: take them out with "
+                                   "gpasswd --delete first")
+    for user in pwd.getpwall():
+        found[user.pw_gid] = f"is the login group of {user.pw_name}: give them another with usermod first"
+    for line in run("ps", "-A", "-o", "gid=,egid=,comm=").splitlines():
+        *gids, program = line.split(None, 2)
+        for gid in map(int, gids):
+            found.setdefault(gid, f"still runs {program.strip()}: end it first")
+    return found
 
 
 def owned(low, high, progress=None):
@@ -66,6 +108,7 @@ def delete(name, progress=None):
                        f"--from=:{gid}", ":nogroup", "--", "{}", "+"))
     kept = [path for path in files if os.path.lexists(path) and os.lstat(path).st_gid == gid]
     run("groupdel", "--", name)
+    _note(made())
     return files, kept
 
 

@@ -62,8 +62,7 @@ b"
 
 @test "add: the group and an entry that allows nothing; galaf_config then takes what is filled in" {
     passes galaf_group add fresh
-    says "group fresh made, gid 3"
-    [ "$(gid fresh)" -ge 30000 ]
+    says "group fresh made, gid 59"
     file_says "$CONF" '"fresh": null' '"#": "mine"' '"web":   { "rule"'
     passes galaf_config --yes
     fails 7 in_group fresh fetch http://198.18.0.10/
@@ -295,6 +294,71 @@ three" /home/alice/other $'/home/alice/deep/\xff'
     same "" "$(gid post)"
     passes nft list tables
     same "" "$output"
+}
+
+# outside_the_range: what groupadd, addgroup, useradd and adduser give is outside of it.
+outside_the_range() {
+    groupadd made-1
+    groupadd made-2
+    addgroup --quiet made-3
+    useradd made-4
+    useradd made-5
+    adduser --quiet --disabled-password --gecos '' made-6 >/dev/null
+    for name in made-1 made-2 made-3 made-4 made-5 made-6; do
+        [ "$(gid $name)" -lt 30000 ] || [ "$(gid $name)" -gt 59999 ] || complain "$name has gid $(gid $name)"
+        ! id -u $name >/tmp/uid 2>&1 || [ "$(cat /tmp/uid)" -lt 30000 ] || complain "$name has uid $(cat /tmp/uid)"
+    done
+    for name in made-4 made-5 made-6; do userdel --remove $name 2>/dev/null; done
+    for name in made-1 made-2 made-3; do groupdel $name; done
+}
+
+@test "whatever galaf makes and deletes, groups and users that others make have ids outside of the range" {
+    groupdel web
+    groupdel post
+    configure <<<'{ "groups": { "one": { "ping": true, "rule": "" } } }'
+    outside_the_range
+    for number in 1 2 3; do galaf_config --set "\$.groups.more-$number" null; done
+    passes galaf_config --yes
+    same "59996 59997 59998 59999" "$(echo "$(gid more-3) $(gid more-2) $(gid more-1) $(gid galaf-last)")"
+    outside_the_range
+    passes galaf_group delete more-1 --yes
+    passes galaf_group delete more-2 --yes
+    outside_the_range
+    fails 1 galaf_group delete galaf-last --yes
+    says "keeps the ids that groupadd gives to others out of the range"
+    passes galaf_group list
+    says "galaf-last  59999"
+    fails 1 galaf_config --set '$.groups.galaf-last' '{}'
+    says '$.groups.galaf-last: is a group of galaf'"'"'s own'
+    for name in one more-3; do groupdel $name; done
+}
+
+@test "galaf_config offers to delete a group that it made, and none that others made, are in, or run programs in" {
+    for name in none member login running; do galaf_config --set "\$.groups.of-$name" '{ "rule": "" }'; done
+    passes galaf_config --yes
+    gpasswd --add alice of-member
+    usermod --gid of-login bob
+    galaf --test of-running /bin/sleep 60 3>&- &
+    eventually 20 pgrep --group "$(gid of-running)" sleep
+    configure <<<'{ "groups": {} }'
+    [[ $output == *"left until galaf_group delete: of-none, post" ]] || complain "other groups" "$output"
+    on_terminal 'y\ny\n' galaf_config
+    says "Delete 2 application groups that $CONF does not name (of-none, post)?" "group of-none deleted" "group post deleted"
+    same "" "$(gid of-none)"
+    for name in of-member of-login of-running web; do [ -n "$(gid $name)" ] || complain "$name is gone"; done
+    fails 1 galaf_group delete of-member --yes
+    says "has the members alice"
+    pkill --group "$(gid of-running)" sleep
+    usermod --gid bob bob
+    gpasswd --delete alice of-member
+    groupdel of-none 2>/dev/null || true
+    groupadd --gid 59990 of-none        # another one of that name
+    passes galaf_config --yes
+    [[ $output == *"left until galaf_group delete: of-login, of-member, of-running" ]] || complain "other groups" "$output"
+    passes galaf_group rename of-login of-another
+    passes galaf_config --yes
+    [[ $output == *"left until galaf_group delete: of-another, of-member, of-running" ]] || complain "other groups" "$output"
+    for name in of-none of-member of-another of-running; do groupdel $name; done
 }
 
 # tool PATH: a program that prints what it was given.
