@@ -41,6 +41,7 @@ install: all
 		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
 	$(foreach d,galaf nftables.d apt/apt.conf.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
+	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)

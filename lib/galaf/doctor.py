@@ -28,6 +28,7 @@ LAUNCHER = "/usr/bin/galaf"
 CAP_SETGID = 1 << 6
 PERMITTED = slice(4, 8)     # of security.capability: struct vfs_cap_data in linux/capability.h, little-endian
 UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+DENIED_MODULES = "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
 SHOWN = 5
 
 Result = namedtuple("Result", "state what mend", defaults=("",))
@@ -166,7 +167,8 @@ def marks(known):
     if not known.meta.get("ebpf", True):
         return Result(OK, "connections are marked by nft alone, as chosen by --no-ebpf")
     said = json.loads(run("galaf_mark", "status", "--json", ok=(0, 3)))
-    lacking = [name for name, number in said["programs"].items() if not number and name != "galaf_capable"]
+    lacking = [name for name, number in said["programs"].items()
+               if not number and name not in ("galaf_capable", "galaf_families")]
     if not said["marked"]:
         return Result(BROKEN, "sockets are not marked: accounting is partial",
                       "galaf_mark start")
@@ -311,6 +313,19 @@ def guarded(known):
                       if known.meta.get("ebpf", True) else "galaf_config without --no-ebpf")
     return Result(OK, "no user namespaces are made on this machine" if outcome == "none"
                   else "a program was refused to enter the user namespace of an application")
+
+
+def families(known):
+    """No program but root's has a socket that sends frames which the rules do not see."""
+    outcome = probe.other_sockets()
+    if outcome == "refused":
+        return Result(OK, "a program outside every group has no socket that the rules do not see")
+    if outcome == "none":
+        return Result(OK, "no program is given PPPoE's sockets, by /etc/modprobe.d or by this kernel")
+    start = ("galaf_mark start, which says why if the kernel can't guard them" if known.meta.get("ebpf", True)
+             else "galaf_config without --no-ebpf")
+    return Result(BROKEN, "any program may send Ethernet frames, by PPPoE's sockets, which the rules do not see",
+                  f"{start}; or ln -s {DENIED_MODULES} /etc/modprobe.d/; modprobe -r pppoe")
 
 
 def packages(_known):
@@ -476,5 +491,5 @@ def apt(_known):
 
 
 CHECKS = (rules, file, probe_out, guard, units, marks, cgroup1, routing, launcher, members, set_group,
-          setgid_capability, written_commands, privileges, namespaces, guarded, packages, names, strict_dns,
+          setgid_capability, written_commands, privileges, namespaces, guarded, families, packages, names, strict_dns,
           other_resolvers, other_tables, others, ping, apt)

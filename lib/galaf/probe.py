@@ -57,6 +57,16 @@ setpriv --reuid="$1" --regid="$2" --clear-groups unshare --user sh -c 'echo $$; 
     esac
 }
 """
+# What becomes of a socket of each (family, type, protocol): "made", or the name of its error.
+SOCKETS = """
+import ctypes, errno, sys
+library = ctypes.CDLL(None, use_errno=True)
+for word in sys.argv[1:]:
+    made = library.socket(*map(int, word.split(",")))
+    print("made" if made >= 0 else errno.errorcode[ctypes.get_errno()])
+"""
+GUARDED_FAMILY = "11,1,0"   # AF_DECnet, which Linux had until 6.0, as linux/socket.h has it: no module comes for it
+PPPOE = "24,1,0"            # AF_PPPOX, PX_PROTO_OE: linux/if_pppox.h
 LAST_GROUP = 59999  # the last gid of applications: nothing is started in it, so it may be anyone's
 CODES = {"0": "NOERROR", "2": "SERVFAIL", "3": "NXDOMAIN", "5": "REFUSED", "silent": "silent"}
 
@@ -97,6 +107,16 @@ def enter_namespace():
     "entered", "refused", or "none" where the kernel makes no user namespaces.
     """
     return run("sh", "-c", ENTER, "sh", str(NOBODY), str(LAST_GROUP)).strip()
+
+
+def other_sockets():
+    """What becomes of a socket of a family that the rules do not see.
+
+    "refused" by galaf_mark's guard; else PPPoE's is tried, as any program may: "made" or "none".
+    """
+    if as_nobody(SOCKETS, GUARDED_FAMILY).strip() == "EPERM":
+        return "refused"
+    return "made" if as_nobody(SOCKETS, PPPOE).strip() == "made" else "none"
 
 
 def as_nobody(program, *arguments):

@@ -60,10 +60,10 @@ enforced() {
     esac
     echo "# Debian $release, Linux $output" >&3
     passes on galaf_mark status --json
-    same 7 "$(jq '.programs | length' <<<"$output")" "the number of programs"
+    same 8 "$(jq '.programs | length' <<<"$output")" "the number of programs"
     same "true []" "$(jq --raw-output --compact-output '"\(.marked) \([.programs[] | select(. == null or . == 0)])"' <<<"$output")"
     passes on bpftool cgroup show /sys/fs/cgroup
-    says galaf_socket galaf_connect4 galaf_sendmsg6 galaf_answers galaf_capable
+    says galaf_socket galaf_connect4 galaf_sendmsg6 galaf_answers galaf_capable galaf_families
 }
 
 @test "an application is let through, others are refused" {

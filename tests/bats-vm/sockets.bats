@@ -4,13 +4,20 @@
 
 load ../bats-machine/machine
 
-WAYS="sctp smc rxrpc"
+WAYS="sctp l2tp smc rxrpc pppoe"
+# What an ordinary user's socket may be of.  The rules see what the second line sends, the third is Bluetooth's.
+OPEN="UNIX NETLINK ALG
+INET INET6 RXRPC
+BLUETOOTH"
+MORE="APPLETALK ATMPVC ATMSVC PPPOX CAN NFC VSOCK KCM QIPCRTR SMC"
 
 setup_file() {
     passes install "./$DEB"
     on galaf_firewall stop      # of a file before this one
+    on galaf_mark stop
     on cp -r /srv/galaf/tests/bypass /opt/bypass
     on chmod 755 /opt/bypass
+    on ping -c 1 192.0.2.1      # /proc/net/arp has the gateway from now on
 }
 
 # gets_out WAY: alice sends, and packets leave.
@@ -19,7 +26,19 @@ gets_out() {
     alice "/opt/bypass/module_sockets.py $1"
     eventually 5 left || complain "no packet left: $1"
 }
-left() { [ -n "$(sent "$since" "$ROGUE")" ]; }
+left() { [ -n "$(sent "$since" "$SENT")" ]; }
+SENT="$ROGUE or ether proto 0x8864"
+
+# guarded WAY: whether no socket is made for it at all; else the rules refuse what it sends, at once or later.
+guarded() { [[ $1 == pppoe || $1 == smc ]]; }
+
+# families: the names of what alice gets a socket of, sorted.
+families() {
+    passes alice /opt/bypass/families.py
+    awk '{ print $1 }' <<<"$output" | sort | xargs
+}
+
+sorted() { xargs -n 1 <<<"$*" | sort | xargs; }
 
 @test "without the firewall each gets packets out" {
     for way in $WAYS; do
@@ -27,18 +46,70 @@ left() { [ -n "$(sent "$since" "$ROGUE")" ]; }
     done
 }
 
-@test "with it none does, whoever may reach what" {
+@test "with it none does, whoever may reach what; families that nothing watches have no sockets" {
     passes on galaf_config --set '$.groups.shell' '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 443" }'
     passes on galaf_config --yes
     began=$(now)
     for way in $WAYS; do
-        passes alice "/opt/bypass/module_sockets.py $way"
-        passes alice "galaf shell /opt/bypass/module_sockets.py $way"
+        for who in "" "galaf shell "; do
+            passes alice "$who/opt/bypass/module_sockets.py $way"
+            ! guarded "$way" || same EPERM "$output" "what becomes of $who$way"
+        done
     done
+    same "$(sorted "$OPEN")" "$(families)"
     ended=$(now)
-    passes on lsmod
-    says "sctp " "smc " "rxrpc "
+    passes on galaf_doctor families
+    says "ok " "has no socket that the rules do not see"
     on galaf_firewall stop
-    gets_out smc        # all packets before this one have been counted
-    same "" "$(sent "$began" "$ROGUE" | awk -v ended="$ended" '$1 < ended')" "what was sent"
+    gets_out sctp       # all packets before this one have been counted
+    same "" "$(sent "$began" "$SENT" | awk -v ended="$ended" '$1 < ended')" "what was sent"
+    same "" "$(secrets "$began" "$ended")" "what families.py sent"
+}
+
+# secrets SINCE UNTIL [FILTER]: the frames between these times that hold what families.py sends.
+secrets() {
+    tcpdump -Attnr /run/machine/wire.pcap "${3:-}" 2>/dev/null | awk -v since="$1" -v until="$2" '
+        /^[0-9]+\.[0-9]+ / { at = $1 } /secret of a family/ && at > since && at < until'
+}
+
+@test "root gets what it asks for, an ordinary user not even where root has it loaded" {
+    since=$(now)
+    passes on /opt/bypass/module_sockets.py pppoe
+    same "done" "$output"
+    eventually 5 left
+    passes on lsmod
+    says pppoe
+    passes alice "/opt/bypass/module_sockets.py pppoe"
+    same EPERM "$output"
+}
+
+@test "without eBPF: the doctor says so, and the file for modprobe denies them" {
+    passes on galaf_config --yes --no-ebpf
+    run on galaf_doctor families
+    says "broken " "Ethernet frames" "galaf_config without --no-ebpf" "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
+    on ln -s /usr/share/galaf/modprobe.d/galaf-sockets.conf /etc/modprobe.d/
+    on modprobe -r pppoe smc
+    passes on galaf_doctor families
+    says "ok " "/etc/modprobe.d"
+    began=$(now)
+    same "$(sorted "$OPEN")" "$(families)"
+    passes alice "/opt/bypass/module_sockets.py pppoe"
+    same EAFNOSUPPORT "$output"
+    same "" "$(secrets "$began" "$(now)")" "what families.py sent"
+    passes on sh -c 'modprobe pppoe && /opt/bypass/module_sockets.py pppoe'     # as pppd needs it then
+    same "done" "$output"
+    passes on apt-get remove -q -y galaf
+    passes on ls -A /etc/modprobe.d
+    says_not galaf
+    passes install "./$DEB"
+    passes on galaf_config --yes
+}
+
+@test "without either, of all that a kernel has for an ordinary user PPPoE alone sends frames" {
+    on galaf_mark stop
+    began=$(now)
+    same "$(sorted "$OPEN $MORE")" "$(families)"
+    gets_out pppoe
+    [ -n "$(secrets "$began" "$(now)")" ] || complain "families.py sends nothing"
+    same "" "$(secrets "$began" "$(now)" "not ether proto 0x8864")" "what left beside PPPoE"
 }

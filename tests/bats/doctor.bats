@@ -290,6 +290,10 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     passes galaf_config --yes
 }
 
+@test "families: this kernel has no sockets that the rules do not see; tests/bats-vm/sockets.bats has some" {
+    finds ok families "no program is given PPPoE's sockets"
+}
+
 # version PACKAGE VERSION: what dpkg says is installed.
 version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/dpkg/status; }
 

@@ -85,15 +85,19 @@ variant() {
 # attached: the names of what is attached at the top, on one line.
 attached() { bpftool -j cgroup show "$TOP" | grep -o '"name":"[^"]*"' | cut -d'"' -f4 | sort | xargs; }
 
-# taken: the guard of user namespaces, if this kernel loads such a program.
+# taken NAME: the second word if this kernel loads that guard.
 taken() {
-    bpftool prog load "$OBJECTS/user_namespaces.bpf.o" /sys/fs/bpf/tried >/dev/null 2>&1 || return 0
+    bpftool prog load "$OBJECTS/$1.bpf.o" /sys/fs/bpf/tried >/dev/null 2>&1 || return 0
     rm /sys/fs/bpf/tried
-    echo galaf_capable
+    echo "$2"
 }
 
 # shellcheck disable=SC2046     # nothing, or a word
-OURS=$(echo galaf_answers $(taken) galaf_connect4 galaf_connect6 galaf_sendmsg4 galaf_sendmsg6 galaf_socket)
+OURS=$(echo galaf_answers $(taken user_namespaces galaf_capable) galaf_connect4 galaf_connect6 \
+    $(taken socket_families galaf_families) galaf_sendmsg4 galaf_sendmsg6 galaf_socket)
+# shellcheck disable=SC2046     # the same
+OBJECTS_TAKEN=$(echo $(taken socket_families socket_families) socket_mark_giduid socket_watch \
+    $(taken user_namespaces user_namespaces))
 
 # priority: the SO_PRIORITY of a new socket, which our program leaves at 0.
 priority() { /usr/bin/python3 -c 'import socket; print(socket.socket().getsockopt(1, socket.SO_PRIORITY))'; }
@@ -176,7 +180,7 @@ PYTHON
     same "$OURS galaf_socket" "$(attached)"
     passes galaf_mark start
     same "$OURS" "$(attached)"
-    same "socket_mark_giduid socket_watch$([ -z "$(taken)" ] || echo " user_namespaces")" "$(find /sys/fs/bpf/galaf -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs)"
+    same "$OBJECTS_TAKEN" "$(find /sys/fs/bpf/galaf -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs)"
     rm -r /sys/fs/bpf/galaf
     passes galaf_mark stop
     same "" "$(attached)"
@@ -188,9 +192,9 @@ PYTHON
     passes galaf_mark stop
     fails 3 galaf_mark status
     says "galaf_socket: not attached" "galaf_connect4: not attached" "sockets are NOT MARKED: run galaf_mark start" \
-        "the user namespaces of applications are NOT GUARDED"
+        "the user namespaces of applications are NOT GUARDED" "sockets that the rules do not see are NOT GUARDED"
     fails 3 galaf_mark status --json
-    same '{"cgroup2": "/sys/fs/cgroup", "marked": false, "guarded": false, "programs": {"galaf_socket": null, "galaf_connect4": null, "galaf_connect6": null, "galaf_sendmsg4": null, "galaf_sendmsg6": null, "galaf_answers": null, "galaf_capable": null}}' "$output"
+    same '{"cgroup2": "/sys/fs/cgroup", "marked": false, "guarded": false, "families": false, "programs": {"galaf_socket": null, "galaf_connect4": null, "galaf_connect6": null, "galaf_sendmsg4": null, "galaf_sendmsg6": null, "galaf_answers": null, "galaf_capable": null, "galaf_families": null}}' "$output"
     passes galaf_mark start
     number=$(bpftool -j cgroup show "$TOP" | grep -o '"id":[0-9]*,"attach_type":"cgroup_inet4_connect"' | grep -o '[0-9]*' | head -n 1)
     bpftool cgroup detach "$TOP" cgroup_inet4_connect id "$number"
@@ -198,16 +202,22 @@ PYTHON
     says "galaf_connect4: not attached" "sockets are marked"
 }
 
-@test "a kernel that can't guard user namespaces marks all the same, and start says so" {
+@test "a kernel that can't guard user namespaces, or sockets, marks all the same, and start says so" {
     galaf_mark stop
-    cp "$OBJECTS/user_namespaces.bpf.o" /tmp/whole.o
-    head -c 2000 /tmp/whole.o >"$OBJECTS/user_namespaces.bpf.o"
+    for name in user_namespaces socket_families; do
+        cp "$OBJECTS/$name.bpf.o" "/tmp/$name.o"
+        head -c 2000 "/tmp/$name.o" >"$OBJECTS/$name.bpf.o"
+    done
     passes galaf_mark start
-    cp /tmp/whole.o "$OBJECTS/user_namespaces.bpf.o"
-    says "galaf_mark: the user namespaces of applications are not guarded: user_namespaces.bpf.o: not loaded: "
-    same 1 "${#lines[@]}" "the number of lines"
+    for name in user_namespaces socket_families; do
+        cp "/tmp/$name.o" "$OBJECTS/$name.bpf.o"
+    done
+    says "galaf_mark: the user namespaces of applications are not guarded: user_namespaces.bpf.o: not loaded: " \
+        "galaf_mark: sockets that the rules do not see are not guarded: socket_families.bpf.o: not loaded: "
+    same 2 "${#lines[@]}" "the number of lines"
     passes galaf_mark status
-    says "sockets are marked" "galaf_capable: not attached" "applications are NOT GUARDED"
+    says "sockets are marked" "galaf_capable: not attached" "applications are NOT GUARDED" \
+        "galaf_families: not attached" "sockets that the rules do not see are NOT GUARDED"
     mkdir -p /sys/kernel/security
     mount -t tmpfs none /sys/kernel/security
     echo lockdown,capability,apparmor >/sys/kernel/security/lsm

@@ -12,9 +12,11 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 
 HOST = "198.18.0.20"
-SCTP, RXRPC, SMC = 132, 33, 43      # a protocol and two families that Python 3.11 has no name for
+L2TP, SCTP, RXRPC, PPPOX, SMC = 115, 132, 33, 24, 43    # protocols and families that Python 3.11 has no name for
+PPPOE = 0                           # linux/if_pppox.h
 SOL_RXRPC, USER_CALL_ID = 272, 1    # linux/rxrpc.h
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -47,6 +49,23 @@ def sctp():
     sock = socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, SCTP)
     sock.settimeout(2)
     sock.sendto(b"data", (HOST, 80))
+
+
+def l2tp():
+    """Its packets of data, over IP without UDP (RFC 3931, 4.1.1)."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, L2TP)
+    sock.bind(("", 0))      # the next field of its address, a tunnel's number, is 0 too
+    sock.sendto(b"data", (HOST, 0))
+
+
+def pppoe():
+    """Frames of PPPoE's to the gateway, whose address any user can read."""
+    gateway = Path("/proc/net/arp").read_text(encoding="ascii").splitlines()[1].split()
+    sock = check(LIBC.socket(PPPOX, socket.SOCK_STREAM, PPPOE))
+    there = struct.pack("=HI", PPPOX, PPPOE) + struct.pack("!H", 7) + bytes.fromhex(gateway[3].replace(":", ""))
+    there += gateway[5].encode().ljust(16, b"\0")
+    check(LIBC.connect(sock, there, len(there)))
+    check(LIBC.send(sock, b"data", 4, 0))
 
 
 def smc():
