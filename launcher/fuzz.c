@@ -31,20 +31,23 @@ static char *copy(const char *data, size_t *size, bool headed)
     return file;
 }
 
-static size_t length(char *const array[])
-{
-    size_t count = 0;
-    while (array[count])
-        count++;
-    return count;
-}
-
 static bool keeps_or_sets(const struct entry *entry)
 {
     for (char **option = entry->options; option + 1 != entry->execv; option++)
         if (**option == 'k' || **option == 's')
             return true;
     return false;
+}
+
+/* Nothing that loads code, and of what names a server nothing that is elsewhere. */
+static bool may_be_kept(const char *variable)
+{
+    const char *value = strchr(variable, '=') + 1;
+    if (strncmp(variable, "DISPLAY=", 8) == 0)
+        return value[strcspn(value, "0123456789")] && strchr(":ul", *value) && !strchr(value, '/');
+    if (strncmp(variable, "PULSE_SERVER=", 13) == 0)
+        return (*value == '/' || strncmp(value, "unix:/", 6) == 0) && !strchr(value, ' ');
+    return strncmp(variable, "LD_", 3) != 0;
 }
 
 static void check_launch(const struct entry *entry, char *const strings[])
@@ -59,7 +62,7 @@ static void check_launch(const struct entry *entry, char *const strings[])
     assert(length(command) == length(entry->execv) - places + places * length(strings));
     assert(command[0][0] == '/');
     for (char **variable = variables; *variable; variable++)
-        assert(keeps_or_sets(entry) || strncmp(*variable, "LD_", 3) != 0);
+        assert(keeps_or_sets(entry) || may_be_kept(*variable));
     assert(is_application(entry->gid));
     assert(held_by(&caller, entry) == 0 || held_by(&caller, entry) == 30002);
     assert(entry->users || may_launch(&caller, entry));

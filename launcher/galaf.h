@@ -58,6 +58,9 @@ gid_t held_by(const struct caller *caller, const struct entry *entry);
 /* command.c: arrays that end with NULL, to be freed; NULL itself with errno set when memory is short. */
 bool takes_arguments(const struct entry *entry);
 char **command_line(const struct entry *entry, char *const arguments[]);
+size_t length(char *const array[]);
+
+/* environment.c: as those of command.c */
 char **environment(const struct entry *entry, char *const from[]);
 
 /* privilege.c: these succeed or refuse. */

@@ -29,6 +29,9 @@ setup_file() {
             "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://198.18.0.10/" ] },
         "tunnel": { "domains": [ "web.example" ], "rule": "udp dport 53",
             "execv": [ "/usr/bin/getent", "hosts", "secret.other.example" ] },
+        "viewer": { "rule": "tcp dport 80", "execv": [ "/usr/bin/python3", "/tmp/bypass/display.py" ] },
+        "led": { "rule": "tcp dport 80", "execv": [ "/usr/bin/python3", "/tmp/bypass/display.py" ],
+            "env": { "keep": [ "DISPLAY", "PULSE_SERVER" ] } },
         "shell": { "rule": [ "tcp dport 80", "udp dport 5000" ], "execv": [ "/usr/bin/env", "…" ] },
         "browser": { "rule": "tcp dport 80", "execv": [ "/usr/bin/env", "…" ], "user_namespaces": true }
     }
@@ -417,6 +420,14 @@ C
     injects "LD_PRELOAD=$BYPASS/inject/library.so" "/usr/bin/true"
     injects "LD_AUDIT=$BYPASS/inject/library.so" "/usr/bin/true"
     injects "NODE_OPTIONS=--require=$BYPASS/injected.js" "/usr/bin/env"       # what node would see
+}
+
+@test "a command without arguments isn't led elsewhere by the environment" {
+    for variable in DISPLAY=198.18.0.10:59616 PULSE_SERVER=tcp:198.18.0.10:80; do
+        gets_out as alice env $variable galaf led
+        says "done"
+        holds "an address by DISPLAY or PULSE_SERVER, into a command that takes no arguments" "nowhere=not kept" as alice env $variable galaf viewer
+    done
 }
 
 @test "no hopping" {

@@ -300,28 +300,67 @@ XDG_RUNTIME_DIR=/run/user/1000
 XMODIFIERS=@im=fcitx" "$(LC_ALL=C sort <<<"$output")"
 }
 
-# documented: the variables that the manual says are kept, each with a value that it may have.
-documented() {
-    sed -n '/^With any value are kept/,/^All else is dropped/p' "$BATS_TEST_DIRNAME/../../man/galaf.1" |
-        sed -nE 's/^\.BR? ([A-Z][A-Z0-9_]*)( ,| \.)?$/\1=value/p'
-    locale | sed -nE '/^LC_ALL/!s/^(LC_[A-Z]+)=.*/\1=value/p'
+# known [RULE]: the variables that the launcher keeps, by the rule for their value or all.
+known() {
+    sed -n '/rules\[\] = {/,/^};/p' "$BATS_TEST_DIRNAME/../../launcher/environment.c" | tr -d '\n' |
+        grep -oE "\{ ${1:-is_[a-z_]*}, NAMES\([^)]*" | grep -oE '"[A-Z0-9_]+"' | tr -d '"' | LC_ALL=C sort
 }
 
-@test "each variable that the manual names is kept, and the launcher knows no other" {
-    local -a given
-    mapfile -t given < <(documented | sed -E 's/(BUS_ADDRESS)=value/\1=unix:path=\/run\/bus/' | LC_ALL=C sort -u)
-    [ ${#given[@]} -gt 80 ]
-    passes as alice env -i "${given[@]}" /usr/bin/galaf browser
-    same "$(printf '%s\n' "${given[@]}")" "$(grep -v '^PATH=' <<<"$output" | LC_ALL=C sort)"
-    same "$(printf '%s\n' "${given[@]%%=*}" | LC_ALL=C sort)" "$(sed -n '/paths\[\] = {/,/^static bool plain/p' \
-        "$BATS_TEST_DIRNAME/../../launcher/command.c" | grep -oE '"[A-Z0-9_]+"' | tr -d '"' | LC_ALL=C sort)"
+@test "the manual names each variable that is kept, and no other" {
+    same "$(known)" "$({ sed -n "/^Of the caller's these variables/,/^All else is dropped/p" \
+        "$BATS_TEST_DIRNAME/../../man/galaf.1" | sed -nE 's/^\.BR? ([A-Z][A-Z0-9_]*)( [,:])?$/\1/p'
+        locale | sed -nE 's/^(LC_[A-Z]+)=.*/\1/p'; } | LC_ALL=C sort -u)"
 }
 
-@test "a value that leads elsewhere, or that runs a program, is dropped" {
-    passes as alice env -i LANGUAGE=../../../tmp/x LC_ALL=/tmp/x LANG=%n TZ=:/tmp/x TERM=/tmp/x GTK_IM_MODULE=/tmp/x.so \
-        DBUS_SESSION_BUS_ADDRESS=unixexec:path=/tmp/x AT_SPI_BUS_ADDRESS='unix:path=/a;unixexec:path=/tmp/x' \
-        /usr/bin/galaf browser
-    same "PATH=/usr/local/bin:/usr/bin:/bin" "$output"
+# judged RULE kept|dropped VALUE ...: each variable with that rule is kept, or not, with each of these values.
+judged() {
+    local value names wanted
+    names=$(known "$1")
+    [ -n "$names" ] || complain "no variable has the rule $1"
+    for value in "${@:3}"; do
+        mapfile -t given < <(sed "s|$|=|" <<<"$names")
+        passes as alice env -i "${given[@]/%/$value}" /usr/bin/galaf browser
+        wanted=$([ "$2" = dropped ] || printf '%s\n' "${given[@]/%/$value}")
+        same "$wanted" "$(grep -v '^PATH=' <<<"$output" | LC_ALL=C sort)" "what is kept of: $1 $value"
+    done
+}
+
+@test "each variable is kept with a value that fits its rule, and dropped with any other" {
+    local host
+    host=$(uname -n)
+    cd /tmp/l
+    install -d -o bob /tmp/l/of-bob
+    install -m 644 -o alice /dev/null /tmp/l/of-alice
+    ln -s of-bob /tmp/l/to-bob
+    judged is_own kept /home/alice /tmp/l/of-alice /run/user/1000/gdm/Xauthority /etc /tmp/l/not-there
+    judged is_own dropped '' . home home/alice ../l/of-alice /tmp/../tmp/l/of-alice /tmp/l/of-bob /tmp/l/to-bob \
+        /tmp/l/of-alice/below $'/tmp/l/a\nb'
+    judged is_here kept /tmp/l /tmp/l/
+    judged is_here dropped '' . /tmp /tmp/l/.. /tmp/l/not-there /proc/self/cwd/..
+    judged is_display kept :0 :0.0 :10.1 :59535 unix:0 unix:0.0 localhost:10.0
+    judged is_display dropped '' : 0 :0. :0.x :x :59536 :000000 ::1 ':0 ' :0:1 host:0 198.18.0.10:59616 127.0.0.1:0 \
+        secret.web.example:0 localhost.web.example:0 unix.web.example:0 unix/x:0 tcp/localhost:0 localhost/unix:0 [::1]:0 /tmp/.X11-unix/X0
+    judged is_socket kept wayland-0 pipewire-0-manager /run/user/1000/wayland-0
+    judged is_socket dropped '' . .. ../wayland-0 a/b /run/../tmp/s 'a b' 'tcp:198.18.0.10:80' '[ "tcp:198.18.0.10" ]' '/a tcp:x'
+    judged is_sound_server kept unix:/run/user/1000/pulse/native /run/user/1000/pulse/native
+    judged is_sound_server dropped '' unix: unix:run tcp:198.18.0.10:80 tcp4:198.18.0.10 tcp6:::1 198.18.0.10 secret.web.example \
+        localhost '{1234}unix:/run/s' '{1234}tcp:198.18.0.10' 'unix:/run/s tcp:198.18.0.10' $'/run/s\ttcp:198.18.0.10' \
+        $'/run/s\n198.18.0.10' unix:unix:/run/s
+    judged is_session_manager kept "local/$host:@/tmp/.ICE-unix/7" "local/$host:@/tmp/.ICE-unix/7,unix/$host:/tmp/.ICE-unix/7" \
+        local/:/tmp/s
+    judged is_session_manager dropped '' local local/ "tcp/$host:80" "inet/$host:80" local/secret.web.example:@/tmp/s \
+        "local/$host.web.example:@/tmp/s" "unix/$host:/tmp/s,tcp/198.18.0.10:80" "local/$host:80" "unix/$host:/tmp/s," \
+        "tcp/198.18.0.10:80,unix/$host:/tmp/s" "unix/$host$host:/tmp/s" "unix/$host:/tmp/s,unix/x:/tmp/s"
+    judged is_bus kept unix:path=/run/user/1000/bus unix:abstract=/tmp/dbus-x,guid=0123456789abcdef unix:runtime=yes \
+        unix:path=/run/user/1000/at-spi/bus_0,guid=00
+    judged is_bus dropped '' unix: unix:path=bus unixexec:path=/tmp/x 'unix:path=/a;unixexec:path=/tmp/x' \
+        'unix:path=/a;tcp:host=198.18.0.10,port=80' tcp:host=198.18.0.10,port=80 nonce-tcp:host=x,port=1,noncefile=/x \
+        autolaunch: launchd:env=X systemd: unix:runtime=yes,x unix:dir=/tmp $'unix:path=/a\nb'
+    judged is_text kept '' gnome Europe/Berlin :Europe/Berlin CET-1CEST,M3.5.0,M10.5.0/3 Adwaita:dark 'DMZ White' ubuntu:GNOME \
+        de:en gnome-shell/Terminal/2341-1-host_TIME1 '1002:73df!' 'corp\alice' alice@corp.example
+    judged is_text dropped /tmp/x :/tmp/x ../x a/../b %n $'a\nb' $'\e[1m'
+    judged is_word kept '' de_DE.UTF-8@euro C 1 0.5 xterm-256color @im=fcitx 'wayland;xcb' 'x11,*' HDMI-1=2\;DP-1=1.5
+    judged is_word dropped /tmp/x a/b xcb:198.18.0.10:59616 xcb:secret.web.example:0 vnc:port=80 .. a..b %n 'a b' $'a\n' '{x}'
 }
 
 @test "keep= and set=: the entry's own environment" {
