@@ -26,6 +26,7 @@
 
 #define IN_FORCE "/run/galaf/in-force.nft"
 #define FIRST_LINE "create table inet %63s"
+#define KNOWN_BY "refused_out"      /* a chain of galaf's own tables: KNOWN_BY in lib/galaf/firewall.py */
 
 extern char **environ;
 
@@ -57,23 +58,29 @@ static bool wanted(char name[64])
     return found;
 }
 
-/* Whether the table is in the kernel: NFT_MSG_GETTABLE, answered by the table or by an error. */
+/* Whether the table is in the kernel, and galaf's: NFT_MSG_GETCHAIN, answered by its chain or by an error.
+ * Another program may load a table of the same name. */
 static bool loaded(const char *name)
 {
     struct {
         struct nlmsghdr head;
         struct nfgenmsg family;
-        struct nlattr attribute;
-        char name[64];
+        struct nlattr chain_is;
+        char chain[(sizeof KNOWN_BY + 3) & ~3];
+        struct nlattr table_is;
+        char table[64];
     } ask = {
-        .head = { .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, .nlmsg_flags = NLM_F_REQUEST },
+        .head = { .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, .nlmsg_flags = NLM_F_REQUEST },
         .family = { .nfgen_family = NFPROTO_INET },
-        .attribute = { .nla_len = NLA_HDRLEN + strlen(name) + 1, .nla_type = NFTA_TABLE_NAME },
+        .chain_is = { .nla_len = NLA_HDRLEN + sizeof KNOWN_BY, .nla_type = NFTA_CHAIN_NAME },
+        .chain = KNOWN_BY,
+        .table_is = { .nla_len = NLA_HDRLEN + strlen(name) + 1, .nla_type = NFTA_CHAIN_TABLE },
     };
     struct nlmsghdr answer = { 0 };
     int table = nftables(0);
-    strcpy(ask.name, name);
-    ask.head.nlmsg_len = NLMSG_LENGTH(sizeof ask.family) + NLA_ALIGN(ask.attribute.nla_len);
+    strcpy(ask.table, name);
+    ask.head.nlmsg_len = NLMSG_LENGTH(sizeof ask.family) + NLA_ALIGN(ask.chain_is.nla_len) +
+                         NLA_ALIGN(ask.table_is.nla_len);
     if (send(table, &ask, ask.head.nlmsg_len, 0) < 0 || recv(table, &answer, sizeof answer, 0) < 0)
         err(1, "nftables does not say what is loaded");
     close(table);

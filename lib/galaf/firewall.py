@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ruleset in the kernel: checking, loading and removing it, through nft."""
+import contextlib
 import json
 import os
 import re
+from pathlib import Path
 
 from . import counters, files, generation, paths, resolver
 from .errors import GalafError
@@ -10,6 +12,8 @@ from .run import CommandFailed, run
 
 _DECLARED = re.compile(r"^\s*(set|map|chain) (\S+) \{(?:.*?timeout (\d+)s;)?", re.MULTILINE)
 IN_FORCE = paths.RUNTIME / "in-force.nft"   # what galaf_guard loads if the table goes; there while rules are wanted
+KNOWN_BY = "refused_out"    # a chain that each table of ours has, and no other program's of the same name
+CLOSED = "galaf_closed"     # the table of closed.nft
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
 _RENDERED = re.compile(r"^ip6? daddr @\S+ | update @\S+ \{ ip6? daddr \} accept$| accept$")    # what goes round a rule
 _MENDS = {
@@ -75,9 +79,36 @@ def _explain(said, file, lines, name):
 
 
 def loaded(table):
-    """Whether the table is in the kernel."""
-    return any(item.get("table", {}).get("name") == table
-               for item in json.loads(run("nft", "-j", "list", "tables", "inet"))["nftables"])
+    """Whether a table of this name is in the kernel, and ours."""
+    try:
+        run("nft", "-t", "list", "chain", "inet", table, KNOWN_BY)
+    except CommandFailed as error:
+        if "No such file" in error.said:
+            return False
+        raise
+    return True
+
+
+def foreign(table):
+    """Whether another program has a table of this name in the kernel."""
+    there = any(item.get("table", {}).get("name") == table
+                for item in json.loads(run("nft", "-j", "list", "tables", "inet"))["nftables"])
+    return there and not loaded(table)
+
+
+def check_foreign(table):
+    """Raises GalafError where another program has a table of this name, or will have it at the next boot."""
+    enabled = any(Path(folder, "sysinit.target.wants/nftables.service").is_symlink()
+                  for folder in ("/etc/systemd/system", "/run/systemd/system"))
+    try:
+        at_boot = enabled and Path("/etc/nftables.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        at_boot = ""
+    named = at_boot and re.search(rf"^\s*(add\s+)?table\s+inet\s+{re.escape(table)}\b", at_boot, re.MULTILINE)
+    of = ("is another program's" if foreign(table) else
+          "is also in /etc/nftables.conf, which nftables.service loads at boot" if named else None)
+    if of:
+        raise GalafError(f'$.config.table: the table inet {table} {of}: choose another name, such as "galaf"')
 
 
 def load(folder):
@@ -89,12 +120,14 @@ def load(folder):
     """
     table = generation.table(folder)
     ruleset = generation.rules(folder)
+    if foreign(table):
+        raise GalafError(f"the table inet {table} is another program's by now, and was left as it is")
     include = f'include "{folder}/ruleset.nft"\n'
     live = _live(table)
     if not live:
         include += _counted(folder, ruleset)
     farewell = _obsolete(table, live, ruleset)
-    others = [f"delete table inet {name}" for name in _renamed(table)]
+    others = [f"delete table inet {name}" for name in [*_renamed(table), CLOSED] if name != table and loaded(name)]
     if others:
         IN_FORCE.unlink(missing_ok=True)
     try:
@@ -137,23 +170,24 @@ def _guard(table, ruleset):
 
 
 def load_closed(table):
-    """Loads the built-in ruleset that refuses everything but loopback, neighbour discovery and DHCP."""
-    text = (paths.LIB / "closed.nft").read_text(encoding="ascii").replace("inet galaf", f"inet {table}")
+    """Loads, in a table's place, the built-in one, which refuses all but loopback, neighbour discovery and DHCP."""
+    text = (paths.LIB / "closed.nft").read_text(encoding="ascii")
     run("nft", "-f", "-", stdin=text)
-    _guard(table, text)
+    _guard(CLOSED, text)
+    if loaded(table):
+        run("nft", "delete", "table", "inet", table)
 
 
 def unload(table):
-    """Removes the table, and nothing else; galaf_guard leaves it so.  True if it was there."""
+    """Removes the table, and what stands in its place; galaf_guard leaves it so.  True if one was there."""
     IN_FORCE.unlink(missing_ok=True)
-    if not loaded(table):
-        return False
-    try:
-        counters.save()
-    except GalafError:
-        pass        # the built-in ruleset has none
-    run("nft", "-f", "-", stdin=f"table inet {table}\ndelete table inet {table}\n")    # it may be gone by now
-    return True
+    there = [name for name in (table, CLOSED) if loaded(name)]
+    if table in there:
+        with contextlib.suppress(GalafError):       # the disk may be full
+            counters.save()
+    run("nft", "-f", "-", stdin="".join(     # it may be gone by now
+        f"table inet {name}\ndelete table inet {name}\n" for name in there))
+    return bool(there)
 
 
 def _live(table):
@@ -182,7 +216,7 @@ def _obsolete(table, live, ruleset):
 
 
 def _renamed(table):
-    """The table of the generation in force, if it has another name and is still loaded."""
+    """The table of the generation in force, if it has another name."""
     folder = generation.good()
     before = generation.table(folder) if folder else table
-    return [before] if before != table and loaded(before) else []
+    return [before] if before != table else []

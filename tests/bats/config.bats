@@ -512,3 +512,81 @@ JSON
         says "reject"
     done
 }
+
+# debians_own: the table inet filter of Debian's /etc/nftables.conf, with a rule in it.
+debians_own() {
+    nft -f - <<'NFT'
+table inet filter {
+    chain input { type filter hook input priority filter; tcp dport 9999 drop; }
+    chain forward { type filter hook forward priority filter; }
+    chain output { type filter hook output priority filter; }
+}
+NFT
+}
+
+@test "a table of the same name that another program has: refused at its place, and never touched" {
+    echo '{ "config": { "table": "filter" }, "groups": { "web": { "rule": "tcp dport 80" } } }' >"$CONF"
+    debians_own
+    before=$(nft list table inet filter; readlink /var/lib/galaf/good)
+    fails 1 galaf_config --yes
+    says "$CONF: \$.config.table: the table inet filter is another program's: choose another name"
+    same "$before" "$(nft list table inet filter; readlink /var/lib/galaf/good)"
+    nft delete table inet filter
+    mkdir -p /etc/systemd/system/sysinit.target.wants
+    ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wants/nftables.service
+    fails 1 galaf_config --yes
+    says "\$.config.table: the table inet filter is also in /etc/nftables.conf, which nftables.service loads at boot"
+    rm /etc/systemd/system/sysinit.target.wants/nftables.service
+
+    passes galaf_config --yes       # nobody has it, and Debian's file is not loaded at boot
+    passes in_group web $curl http://198.18.0.10/
+    fails 7 $curl http://198.18.0.10/
+    passes galaf_firewall status
+    says "enforced: table inet filter"
+
+    nft flush ruleset               # as nftables.service does when it is started, and loads its own
+    debians_own
+    before=$(nft list table inet filter)
+    fails 3 galaf_firewall status
+    fails 1 galaf_firewall start
+    says "the table inet filter is another program's by now" "NOTHING but DHCP passes"
+    fails 7 in_group web $curl http://198.18.0.10/
+    fails 7 $curl http://198.18.0.10/
+    passes galaf_firewall status
+    says "CLOSED"
+    same "$before" "$(nft list table inet filter)"
+    passes galaf_firewall stop
+    passes $curl http://198.18.0.10/
+    same "$before" "$(nft list table inet filter)"
+    same "table inet filter" "$(nft list tables)"
+    sed -i 's/filter/galaf/' "$CONF"
+    passes galaf_config --yes
+    fails 7 $curl http://198.18.0.10/
+    same "$before" "$(nft list table inet filter)"
+    nft delete table inet filter
+}
+
+@test "from 1,000 to 10,000 groups in one edit, and back: loaded, told and noted in a few lines" {
+    many() {
+        jq -n --argjson n "$1" '{groups: [range($n) | {key: "g\(.)", value: {rule: "tcp dport \(1 + . % 60000)"}}] | from_entries}' >"$CONF"
+    }
+    rm -f /tmp/logged
+    mv /usr/bin/logger /usr/bin/logger.real     # no syslog runs in the lab
+    printf '#!/bin/sh\n{ echo "$#"; cat; } >>/tmp/logged\n' >/usr/bin/logger
+    chmod +x /usr/bin/logger
+    many 1000
+    passes galaf_config --yes
+    many 10000
+    passes galaf_config --yes
+    says "application groups made: 9000" "and 8980 more changes" "enforced: generation"
+    [ "$(printf '%s\n' "$output" | wc -l)" -lt 40 ]
+    passes nft list chain inet galaf group_g9999
+    says "tcp dport 10000 accept"
+    many 1000
+    passes galaf_config --yes
+    mv /usr/bin/logger.real /usr/bin/logger
+    says_not Traceback
+    file_says /tmp/logged "and 8980 more changes"
+    [ "$(grep -c 'loaded by' /tmp/logged)" = 3 ] || complain "what was noted" "$(cut -c 1-200 /tmp/logged)"
+    [ "$(wc -c </tmp/logged)" -lt 10000 ]
+}

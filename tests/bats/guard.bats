@@ -145,7 +145,7 @@ JSON
 
     truncate -s 400 /run/galaf/in-force.nft
     nft flush ruleset
-    eventually 10 loaded
+    eventually 10 test -e /run/galaf/closed
     refused
     passes galaf_firewall status
     says "CLOSED"
