@@ -452,7 +452,7 @@ def ping(known):
     low, high = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text(encoding="ascii").split())
     if wanted and not low <= conf.PING_RANGE[0] <= conf.PING_RANGE[1] <= high:
         return Result(BROKEN, f"net.ipv4.ping_group_range is {low} {high}, so {few(wanted)} can't ping",
-                      "sysctl --load=/etc/sysctl.d/60-galaf.conf")
+                      "galaf_firewall start; if it comes again, see what sets it in sysctl.d(5)")
     return Result(OK, f"net.ipv4.ping_group_range is {low} {high}")
 
 

@@ -10,14 +10,13 @@ import os
 import time
 from pathlib import Path
 
-from . import files, firewall, generation, paths, resolver
+from . import files, firewall, generation, paths, resolver, sysctl
 from .errors import GalafError
 from .run import run
 
 TRIAL = paths.STATE / "trial"
 LOGGED = 50         # lines of one message in the journal
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
-SYSCTL = Path("/etc/sysctl.d/60-galaf.conf")
 WAY_BACK = "galaf-revert.service"   # galaf_firewall revert
 TRIES = 3           # of the way back, before nothing passes until it succeeds
 PAUSE = 2, 60       # seconds between two of them: the first, and the most
@@ -40,7 +39,7 @@ def settle(folder, before):
     The rules hold whether this succeeds or not.  Raises GalafError where a part of it fails, once all is tried.
     """
     failed = []
-    for part in (lambda: _settle_names(folder, before), lambda: _settle_kernel(folder)):
+    for part in (lambda: _settle_names(folder, before), lambda: sysctl.settle(generation.text(folder, "sysctl.conf"))):
         try:
             part()
         except (GalafError, OSError) as error:
@@ -53,15 +52,6 @@ def _settle_names(folder, before):
     old = generation.text(before, "dnsmasq.conf")
     if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
-
-
-def _settle_kernel(folder):
-    settings = generation.text(folder, "sysctl.conf")
-    if settings:
-        files.replace(SYSCTL, settings)
-        run("sysctl", "--quiet", f"--load={SYSCTL}")
-    else:
-        SYSCTL.unlink(missing_ok=True)
 
 
 def reopen():
@@ -77,7 +67,7 @@ def open_up():
     folder = generation.good()
     if folder:
         firewall.unload(generation.table(folder))
-        SYSCTL.unlink(missing_ok=True)
+        sysctl.give_back()
         paths.GOOD.unlink()
         resolver.forget_options()
 
@@ -234,6 +224,7 @@ def stop():
     note, folder = trial(), generation.good()
     reopen()
     removed = bool(folder) and firewall.unload(generation.table(folder))
+    sysctl.give_back()
     if note is None:
         return None, removed
     before = note["before"] and paths.STATE / "generations" / note["before"]

@@ -7,7 +7,7 @@ import os
 import pwd
 import re
 
-from . import conf, generation, paths
+from . import conf, files, paths
 from .errors import GalafError
 from .run import CommandFailed, records, run
 
@@ -56,10 +56,8 @@ def made():
 
 
 def _note(gids):
-    NOTE.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    new = NOTE.with_suffix(".next")
-    generation.write_through(new, "".join(f"{name} {gid}\n" for name, gid in sorted(gids.items())))
-    new.rename(NOTE)
+    files.folder(NOTE.parent)
+    files.replace(NOTE, "".join(f"{name} {gid}\n" for name, gid in sorted(gids.items())))
 
 
 def holders():
