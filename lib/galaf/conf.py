@@ -21,6 +21,10 @@ CALLER_ARGUMENTS = "…"
 _THREE_DOTS = "..."
 _HOST = re.compile(r"(?:[a-z]+://)?(?:[^/@]*@)?([^/:@]+)(?::[0-9]*)?(?:/.*)?\Z")     # the host of what looks like a URL
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
+# What is_valid_dns_name() in dnsmasq's pattern.c takes.
+_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")
+_NO_PATTERN = ("dnsmasq's allow-list takes no name with _ or below local: write the domain above it, the address as "
+               'a rule, ip daddr …, or "config": { "dns": "open" }')
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
 
 
@@ -79,6 +83,7 @@ class Conf:
     gid_range: tuple = FULL_RANGE
     mode: str = "enforce"
     dns: str = "strict"
+    stop_dns_rebind: bool = False
     dns_said: bool = False
     inet_said: bool = False
     forward: tuple = ()
@@ -172,6 +177,7 @@ def parse(text, name, checked=False):
         table=config.get("table", "galaf"),
         gid_range=tuple(config.get("gid_range", FULL_RANGE)),
         mode=config.get("mode", "enforce"),
+        stop_dns_rebind=config.get("stop_dns_rebind", False),
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
         container_bases=tuple(config.get("container_bases", [])),
@@ -340,7 +346,8 @@ def _parse_rules(value, place, faults, allowed=(4, 6)):
 def _parse_domains(value, place, data, faults, borrowers):
     """The entry's domains; a string stands for those of another entry, found through data."""
     if isinstance(value, list):
-        names = [_parse_domain(name, place + (i,), faults) for i, name in enumerate(value)]
+        strict = data.get("config", {}).get("dns", "strict") == "strict"
+        names = [_parse_domain(name, place + (i,), strict, faults) for i, name in enumerate(value)]
         return tuple(dict.fromkeys(filter(None, names)))
     if value in borrowers:
         faults.add(place, f"borrows domains in a circle: {' → '.join(borrowers + (value,))}")
@@ -363,8 +370,11 @@ class _Silent:
         """Forgets it."""
 
 
-def _parse_domain(name, place, faults):
-    """A domain in its ASCII form, lower case and without the last dot; None after noting a fault."""
+def _parse_domain(name, place, strict, faults):
+    """A domain in its ASCII form, lower case and without the last dot; None after noting a fault.
+
+    strict: whether dnsmasq's allow-list has to take it.
+    """
     domain = name.rstrip(".").lower()
     if not domain.isascii():
         import idna     # only who has such names needs it
@@ -382,6 +392,9 @@ def _parse_domain(name, place, faults):
                    if url and _is_domain(url[1]) else
                    f"{name!r} is not a domain of two labels or more, such as example.org"
                    + ("; for an address, write a rule: ip daddr …" if domain.rpartition(".")[2].isdigit() else ""))
+        return None
+    if strict and (domain.endswith(".local") or not all(map(_HOST_LABEL.match, domain.split(".")))):
+        faults.add(place, f"{name!r} can't be looked up with strict DNS: {_NO_PATTERN}")
         return None
     return domain
 

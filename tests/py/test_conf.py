@@ -64,6 +64,10 @@ REFUSED = {
     '{ "groups": { "a": { "domains": ["a/b.example"] } } }': "is not a domain",
     '{ "groups": { "a": { "domains": ["192.0.2.1"] } } }': "write a rule: ip daddr",
     '{ "groups": { "a": { "domains": ["*.web.example"] } } }': "write 'web.example'",
+    '{ "groups": { "a": { "domains": ["printer.local"] } } }': "f: $.groups.a.domains[0]: 'printer.local' can't",
+    '{ "groups": { "a": { "domains": ["x.y", "host_1.web.example"] } } }': "domains[1]: 'host_1.web.example'",
+    '{ "groups": { "a": { "domains": ["_dmarc.x.example"] } } }': "takes no name with _ or below local",
+    '{ "config": { "stop_dns_rebind": "yes" } }': "f: $.config.stop_dns_rebind",
     '{ "groups": { "a": { "domains": "b" } } }': "there is no entry 'b' with domains",
     '{ "groups": { "a": { "domains": "b.example" } } }': 'for one domain, write an array: ["b.example"] (line 1)',
     '{ "groups": { "a": { "domains": "b" }, "b": { "domains": "c" }, "c": { "domains": "a" } } }': "a → b → c → a",
@@ -132,6 +136,12 @@ def test_match_expression(text):
 def test_families_of_a_rule(text, families):
     """A match on one family's header grants nothing in the other."""
     assert rules.families(text) == families
+
+
+def test_open_dns_takes_the_domains_that_the_allow_list_would_not():
+    names = ["printer.local", "host_1.web.example", "_dmarc.x.example"]
+    parsed = conf.parse(json.dumps({"config": {"dns": "open"}, "groups": {"a": {"domains": names}}}), "f")
+    assert list(parsed.groups["a"].domains) == names
 
 
 def test_defaults_and_null():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is rendered, against golden files.  GOLDEN_UPDATE=1 writes them anew: read the difference."""
+import json
 import os
 
 import pytest
@@ -70,3 +71,13 @@ def test_no_mask_mistakes_another_group():
         matching = {gid for gid in ids.every_group.values() if gid << 16 & mask == mark and mask >> 16}
         matching |= {("uid", uid) for uid in ids.every_uid if uid & mask == mark and not mask >> 16}
         assert len(matching) == 1, f"{mark}/{mask} matches {matching}"
+
+
+def test_stop_dns_rebind_spares_what_entries_name():
+    """The option is off unless asked for; a domain of an entry may have a private address all the same."""
+    data = {"groups": {"a": {"domains": ["nas.home.example"]}}}
+    plain = conf.parse(json.dumps(data), "f")
+    assert "rebind" not in dnsmasq.render(plain, machine(plain))
+    asked = conf.parse(json.dumps({**data, "config": {"stop_dns_rebind": True}}), "f")
+    lines = dnsmasq.render(asked, machine(asked)).splitlines()
+    assert {"stop-dns-rebind", "rebind-domain-ok=/nas.home.example/"} <= set(lines)
