@@ -15,7 +15,7 @@ setup_file() {
     passes on galaf_config --set '$.groups.shell' '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80" }'
     passes on galaf_config --set '$.groups.loose' \
         '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80", "no_new_privs": false }'
-    passes on galaf_config --yes
+    passes on galaf_config --set '$.groups.other' "{ \"execv\": [\"$ATTEMPT\"], \"rule\": \"tcp dport 80\" }"
     # What is to be started: it leaves its group and what it was answered.  It fails, or D-Bus would wait for its name.
     cat >"/run/machine/tree$ATTEMPT" <<'END'
 #!/bin/sh
@@ -24,19 +24,23 @@ mv /var/tmp/said.new /var/tmp/said
 exit 1
 END
     chmod 755 "/run/machine/tree$ATTEMPT"
+    passes on galaf_config --yes
     services
     passes on loginctl enable-linger alice
     eventually 10 on test -S /run/user/1000/bus
 }
 
-# services: a unit of alice's and a name on her bus, which both start the attempt.
+# services: units of alice's and names on her bus, which start the attempt, or the application that makes it.
 services() {
+    local name home=/run/machine/tree/home/alice
     alice 'mkdir -p .config/systemd/user .local/share/dbus-1/services'
-    printf '[Service]\nType=oneshot\nExecStart=%s\n' $ATTEMPT \
-        >/run/machine/tree/home/alice/.config/systemd/user/attempt.service
-    printf '[D-BUS Service]\nName=org.example.Attempt\nExec=%s\n' $ATTEMPT \
-        >/run/machine/tree/home/alice/.local/share/dbus-1/services/org.example.Attempt.service
+    for name in Attempt Other; do
+        printf '[Service]\nType=oneshot\nExecStart=%s\n' "$(starts $name)" >$home/.config/systemd/user/${name,}.service
+        printf '[D-BUS Service]\nName=org.example.%s\nExec=%s\n' $name "$(starts $name)" \
+            >$home/.local/share/dbus-1/services/org.example.$name.service
+    done
 }
+starts() { [ "$1" = Attempt ] && echo $ATTEMPT || echo /usr/bin/galaf other; }
 
 teardown_file() { sed 's/^/# /' "$BATS_FILE_TMPDIR/table" >&3; }
 
@@ -168,6 +172,36 @@ at_boot() {
     as_the_user "a crontab" "$write crontab -" at_boot
     alice "crontab -r"
     as_the_user 'a crontab by an application with `"no_new_privs": false`' "$write galaf loose crontab -" at_boot
+}
+
+# hops ATTEMPT COMMAND-LINE [BY]: by it an application has another one started, whose "from" does not name it.
+hops() {
+    started other "$REACHED" "$2" "${3:-}"
+    [ "$(left)" -gt 0 ] || complain "no packet left: $2" "$output"
+    row "$1" "**passes**, see below" some
+}
+
+@test "an application starts no other one itself, but by whatever starts programs for the user" {
+    local env="galaf shell env $RUNTIME"
+    not_started "an application starts another one" "may not start it" "galaf shell galaf other"
+    not_started "an application starts another one by systemd-run --user --scope" "may not start it" \
+        "$env systemd-run --user --quiet --scope galaf other"
+    hops "an application starts another one by systemd-run --user" "$env systemd-run --user --quiet --wait galaf other"
+    hops "an application starts another one by a unit of the user's systemd" "$env systemctl --user start other"
+    hops "an application starts another one by D-Bus activation" "$env busctl --user --expect-reply=no call \
+        org.freedesktop.DBus / org.freedesktop.DBus StartServiceByName su org.example.Other 0"
+    hops "an application starts another one by a line in the user's .profile" \
+        "galaf shell sh -c 'echo galaf other >>.profile'; bash -l -c :"
+    alice "sed -i '/galaf other/d' .profile"
+    begin
+    passes alice "echo 'galaf other >/var/tmp/at 2>&1' | galaf loose at now"
+    eventually 20 on grep "may not start it" /var/tmp/at
+    fails 1 on test -e $SAID
+    same 0 "$(left)"
+    row 'an application with `"no_new_privs": false` starts another one by at' "may not start it" 0
+    hops 'an application with `"no_new_privs": false` starts another one by a crontab' \
+        "echo '@reboot galaf other' | galaf loose crontab -" at_boot
+    alice "crontab -r"
 }
 
 # resolved NAME: asks systemd-resolved for it by D-Bus, as alice.
