@@ -76,6 +76,10 @@ test-vm: deb
 fuzz:
 	$(MAKE) -C launcher fuzz
 
+# Each rule is needed: minutes.
+needed:
+	tests/needed
+
 bench: deb
 	tests/setup services
 	bench/run
@@ -86,4 +90,4 @@ clean:
 	$(MAKE) -C bpf clean
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: all install deb check lint test-vm fuzz bench clean
+.PHONY: all install deb check lint test-vm fuzz needed bench clean

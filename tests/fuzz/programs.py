@@ -341,7 +341,8 @@ class Maker:
         """Asks a name server, most often one of the machine's own."""
         hosts = ("127.0.0.1", "127.0.2.1", "192.168.122.1", "192.0.2.2", "192.0.2.1")
         host = self.rng.choice(hosts)
-        end = (host, 53) if family == 4 else (self.rng.choice(("::1", "2001:db8::1", "::ffff:" + host)), 53)
+        six = ("::1", "fd00:122::1", "2001:db8::1", "::ffff:" + host)
+        end = (host, 53) if family == 4 else (self.rng.choice(six), 53)
         self.step(Var("asked"), None, "query", self.rng.choice(NAMES), self.rng.choice((1, 28, 16)))
         self.step(None, variable, "sendto", Var("asked"), end)
 

@@ -1,0 +1,512 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the rules are there for, each tried by real packets in some milliseconds.
+
+A probe raises AssertionError where it isn't so.  They are tried one after another on a lab with CONFIGURATION, in
+the order in which they stand here.
+"""
+import contextlib
+import grp
+import ipaddress
+import os
+import pwd
+import select
+import socket
+import struct
+import time
+
+import lab
+import programs
+import wire
+
+CONFIGURATION = """{
+    "config": { "forward": [ "ip saddr 10.9.0.2 tcp dport 80" ] },
+    "users": { "dnsmasq": { "rule": "udp dport 53" }, "resolver": { "rule": "udp dport 53" },
+               "bob": { "rule": "udp dport 5000" } },
+    "groups": { "any": { "rule": "tcp dport 80" }, "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" } },
+    "inbound": { "any": "udp dport 8445",
+                 "www-data": [ "tcp dport 8443", "udp dport { 8443, 8444 }", "icmp type echo-request" ] }
+}"""
+OWN, PEER = programs.PLACES["own"], programs.PLACES["peer"]
+V4, V6, DGRAM, STREAM = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM, socket.SOCK_STREAM
+HOME, PEER_LINK = "fe80::1:1", "fe80::1"
+ECHO = {V4: b"\x08\0\0\0\0\7\0\1", V6: b"\x80\0\0\0\0\7\0\1"}
+WAIT = 0.3      # seconds for what comes at once
+PROBES = []
+
+
+def probe(function):
+    PROBES.append(function)
+    return function
+
+
+class Peer:
+    """The other end of the cable."""
+
+    def __init__(self):
+        self.wire, self.conntrack = wire.Wire(), lab.Conntrack()
+
+    def clear(self):
+        """Forgets connections and what was recorded."""
+        self.conntrack.flush()
+        self.wire.frames()
+
+    def got(self):
+        """The packets that have arrived since, but discovery and reports."""
+        time.sleep(0.005)
+        packets = map(wire.Packet, self.wire.frames())
+        return [packet for packet in packets if not wire.listed(packet) and not (
+            packet.protocol == wire.ICMP6 and packet.data[0] in (133, 135, 136, 143))]
+
+    def names(self):
+        return [packet.name() for packet in self.got()]
+
+    def frames(self, seconds=WAIT):
+        """Every packet that arrives within some time, as it comes."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            select.select([self.wire.sock], [], [], end - time.monotonic())
+            yield from map(wire.Packet, self.wire.frames())
+
+    @staticmethod
+    def open(*arguments):
+        """A socket in the peer's network."""
+        sock = wire.in_namespace(wire.INTERNET, lambda: socket.socket(*arguments))
+        sock.settimeout(WAIT)
+        return sock
+
+
+@contextlib.contextmanager
+def being(user, group=None):
+    """As a user, in an application's group or the user's own, by name or number: sockets made now are theirs."""
+    uid, gid = (user, user) if isinstance(user, int) else pwd.getpwnam(user)[2:4]
+    if group is not None:
+        gid = group if isinstance(group, int) else grp.getgrnam(group).gr_gid
+    os.setgroups([])
+    os.setresgid(gid, gid, 0)
+    os.setresuid(uid, uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+
+
+def opened(user, family, kind=DGRAM, protocol=0, group=None, bound=None):
+    """A socket of a user's, with options that let it share its port."""
+    with being(user, group):
+        sock = socket.socket(family, kind, protocol)
+    sock.settimeout(WAIT)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if bound:
+        sock.bind(bound)
+    return sock
+
+
+def sent(sock, data, address):
+    """The error's number, or 0."""
+    try:
+        sock.sendto(data, address)
+        return 0
+    except OSError as error:
+        return error.errno
+
+
+def answered(sock):
+    """What a socket receives, or None."""
+    try:
+        return sock.recv(4000)
+    except OSError:
+        return None
+
+
+def page(sock):
+    """Whether a connected web server answers."""
+    sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    return (answered(sock) or b"").startswith(b"HTTP/1.1 200")
+
+
+def elements(name):
+    """The text of a set."""
+    return lab.command("nft", "list", "set", "inet", "galaf", name)
+
+
+def flush(*names):
+    for name in names:
+        lab.command("nft", "flush", "set", "inet", "galaf", name)
+
+
+# What goes on and what is granted.
+
+@probe
+def local(_peer):
+    """An ordinary user's programs talk to each other over loopback."""
+    for family, host in (V4, "127.0.0.1"), (V6, "::1"), (V6, OWN[1]), (V4, OWN[0]):
+        with opened("alice", family, STREAM, bound=(host, 0)) as server, opened("alice", family, STREAM) as client:
+            server.listen()
+            client.connect(server.getsockname())
+        with opened("alice", family, bound=(host, 0)) as server, opened("alice", family) as client:
+            client.sendto(b"data", server.getsockname())
+            assert answered(server) == b"data"
+
+
+@probe
+def granted(_peer):
+    """A group's connection and a user's datagram get an answer, over IPv6 with neighbours to be found first."""
+    lab.command("ip", "neighbour", "flush", "dev", "eth0")
+    lab.command("nsenter", f"--net={wire.INTERNET}", "ip", "neighbour", "flush", "dev", "eth0")
+    for family, host in (V6, PEER[1]), (V4, PEER[0]):
+        with opened("alice", family, STREAM, group="any") as sock:
+            sock.connect((host, 80))
+            assert page(sock)
+        with opened("bob", family) as sock:
+            sock.sendto(b"data", (host, 5000))
+            assert answered(sock) == b"data"
+
+
+@probe
+def goes_on(_peer):
+    """A TCP connection goes on when its group is no longer granted it."""
+    gid = grp.getgrnam("any").gr_gid
+    with opened("alice", V4, STREAM, group="any") as sock:
+        sock.connect((PEER[0], 80))
+        lab.command("nft", "delete", "element", "inet", "galaf", "apps", f"{{ {gid} }}")
+        try:
+            assert page(sock)
+        finally:
+            lab.command("nft", "add", "element", "inet", "galaf", "apps", f"{{ {gid} : jump group_any }}")
+
+
+@probe
+def statistics(_peer):
+    """What a user sends and receives counts for the user."""
+    names = ("pre-filter-out", "post-filter-out", "post-filter-in")
+    flush(*names)
+    with opened("bob", V4) as sock:
+        sock.sendto(b"data", (PEER[0], 5000))
+        answered(sock)
+    for name in names:
+        assert f"{pwd.getpwnam('bob').pw_uid:04x} " in elements(name), name
+
+
+def mark(user, group):
+    """A mark as nft prints it."""
+    return f"{grp.getgrnam(group).gr_gid << 16 | pwd.getpwnam(user).pw_uid:#010x}"
+
+
+@probe
+def marked(_peer):
+    """A connection of MPTCP, whose sockets are the kernel's, counts for who made it; that of an id that the mark
+    can't hold for nobody."""
+    flush("post-filter-out", "denied4")
+    with opened("alice", V4, STREAM, 262, "any") as sock:
+        sock.connect((PEER[0], 80))
+        assert page(sock)
+    assert mark("alice", "any") in elements("post-filter-out")
+    with opened(131072, V4, STREAM, 262) as sock:
+        sock.connect_ex((PEER[0], 81))
+    assert f"ffff . {PEER[0]} . tcp . 81" in elements("denied4")
+
+
+# What is refused.
+
+@probe
+def refused(peer):
+    """An ordinary user's packets are refused at once, and counted by destination, protocol and port for the user."""
+    flush("denied4", "denied6")
+    for family, host in (V4, PEER[0]), (V6, PEER[1]):
+        with opened("alice", family, STREAM) as sock:
+            began = time.monotonic()
+            assert sock.connect_ex((host, 81)) == 111 and time.monotonic() - began < WAIT / 2, "ECONNREFUSED"
+        with opened("alice", family) as sock:
+            sock.setsockopt(*((socket.IPPROTO_IP, 11) if family == V4 else (socket.IPPROTO_IPV6, 25)), 1)
+            sent(sock, b"data", (host, 5001))
+            assert sock.recvmsg(100, 500, 0x2000)[1], "an ICMP error"
+        with opened("alice", family, protocol=1 if family == V4 else 58) as sock:
+            sent(sock, ECHO[family], (host, 0))
+    for name, host, icmp in ("denied4", PEER[0], "icmp . 0"), ("denied6", PEER[1], "ipv6-icmp . 0"):
+        found = elements(name)
+        for rest in "tcp . 81", "udp . 5001", icmp:
+            assert f"03e8 . {host} . {rest}" in found, f"{name}: {rest}"
+    assert not peer.got()
+
+
+@probe
+def forged(peer):
+    """Nothing leaves by a source address that isn't the machine's, on loopback or on the cable; it is counted."""
+    flush("denied6")
+    for to in (OWN[1], 7001), (PEER[1], 5000), ("::1", 7001):
+        for kind in DGRAM, STREAM:
+            with opened("alice", V6, kind) as sock:
+                sock.setsockopt(socket.IPPROTO_IPV6, 78, 1)
+                sock.bind((PEER[1], 4444))
+                sock.setblocking(False)
+                sock.connect_ex(to)
+                with contextlib.suppress(OSError):
+                    sock.send(b"data")
+    assert not peer.got()
+    assert "7001" in elements("denied6") and "5000" in elements("denied6")
+
+
+@probe
+def invited(peer):
+    """A datagram that is sent to a peer by way of loopback lets none of the peer's in."""
+    for family, option, host, own in (V4, (0, 50), PEER[0], OWN[0]), (V6, (41, 76), PEER[1], OWN[1]):
+        with opened("alice", family, bound=(own, 6001)) as sock:
+            sock.setsockopt(*option, struct.pack(">I", 1))
+            sent(sock, b"data", (host, 4444))
+            peer.wire.send(wire.uninvited("udp", host, 4444, own, 6001))
+            assert not answered_now(sock)
+
+
+def answered_now(sock):
+    sock.setblocking(False)
+    return answered(sock)
+
+
+@probe
+def stays(peer):
+    """What is from one local address to another stays in the machine, bound to the cable or not."""
+    with opened("alice", V6, STREAM, bound=("::1", 0)) as sock:
+        sock.setblocking(False)
+        sock.connect_ex((OWN[1], 7002))
+    with opened("alice", V4, STREAM, bound=("192.168.122.1", 0)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        sock.setblocking(False)
+        sock.connect_ex((PEER[0], 81))
+    assert not peer.got(), "a reset"
+    for kind in DGRAM, STREAM:
+        with opened("alice", V4, kind, bound=("192.168.122.1", 7003)) as far, opened("alice", V4, kind) as sock:
+            if kind == STREAM:
+                far.listen()
+            else:
+                far.connect((OWN[0], 7004))
+                far.send(b"data")
+                sock.bind((OWN[0], 7004))
+            sock.connect(("192.168.122.1", 7003))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+            with contextlib.suppress(OSError):
+                sock.send(b"data")
+        assert not peer.got(), f"data, {kind}"
+
+
+@probe
+def uninvited(peer):
+    """What comes in uninvited is refused, TCP by a reset, else by an ICMP error, and counted; not so what is no
+    part of any connection."""
+    flush("denied_in4", "denied_in6")
+    for family in 0, 1:
+        peer.wire.frames()
+        peer.wire.send(wire.uninvited("tcp", PEER[family], 4444, OWN[family], 82))
+        peer.wire.send(wire.uninvited("udp", PEER[family], 4444, OWN[family], 5001))
+        time.sleep(0.01)
+        names = [wire.Packet(frame).name() for frame in peer.wire.frames()]
+        assert "TCP RA" in names, "a reset"
+        assert any(name in names for name in ("ICMP type 3 code 13", "ICMPv6 type 1 code 1")), "an ICMP error"
+        peer.wire.send(wire.ip_packet(PEER[family], OWN[family], 253, b"data"))
+        found = elements("denied_in6" if family else "denied_in4")
+        for rest in "tcp . 82", "udp . 5001", "253 . 0":
+            assert f"{PEER[family]} . {OWN[family]} . {rest}" in found, rest
+    peer.wire.send(invalid(PEER[0], OWN[0], 83))
+    assert "tcp . 83" not in elements("denied_in4"), "an invalid packet counts as refused"
+
+
+def invalid(source, destination, port):
+    """A TCP packet with SYN and FIN."""
+    packet = bytearray(wire.uninvited("tcp", source, 4444, destination, port))
+    packet[33], packet[36:38] = 3, bytes(2)
+    pseudo = packet[12:20] + struct.pack(">HH", wire.TCP, 20)
+    packet[36:38] = struct.pack(">H", wire.checksum(bytes(pseudo + packet[20:])))
+    return bytes(packet)
+
+
+# Inbound.
+
+@probe
+def inbound(peer):
+    """An inbound service is reached, and answers: TCP, UDP, the kernel's answer to a ping, a closed port's error."""
+    with opened("www-data", V4, STREAM, bound=(OWN[0], 8443)) as server, peer.open(V4, STREAM) as client:
+        server.listen()
+        client.connect((OWN[0], 8443))
+        connection, _ = server.accept()
+        connection.sendall(b"data")
+        assert answered(client) == b"data", "TCP"
+        connection.close()
+    with opened("www-data", V4, bound=(OWN[0], 8443)) as server, peer.open(V4, DGRAM) as client:
+        client.sendto(b"data", (OWN[0], 8443))
+        server.sendto(*server.recvfrom(100))
+        assert answered(client) == b"data", "UDP"
+    with opened("alice", V4, group="any", bound=(OWN[0], 8445)) as server, peer.open(V4, DGRAM) as client:
+        client.sendto(b"data", (OWN[0], 8445))
+        server.sendto(*server.recvfrom(100))
+        assert answered(client) == b"data", "UDP of a group"
+    peer.wire.frames()
+    peer.wire.send(wire.uninvited("udp", PEER[0], 4444, OWN[0], 8444))
+    assert "ICMP type 3 code 3" in peer.names(), "an error that a packet from outside caused"
+    head = struct.pack(">BBHHH", 8, 0, 0, 7, 1)
+    head = head[:2] + struct.pack(">H", wire.checksum(head)) + head[4:]
+    peer.wire.send(wire.ip_packet(PEER[0], OWN[0], 1, head))
+    assert "ICMP type 0 code 0" in peer.names(), "an answer to a ping"
+
+
+@probe
+def shared_port(peer):
+    """Another user who shares an inbound port with its service cannot answer."""
+    with opened("www-data", V4, bound=(OWN[0], 8443)), opened("alice", V4, bound=(OWN[0], 8443)) as thief:
+        peer.wire.send(wire.uninvited("udp", PEER[0], 4444, OWN[0], 8443))
+        thief.recv(100)
+        sent(thief, b"data", (PEER[0], 4444))
+    assert not peer.got()
+
+
+# The link.
+
+@probe
+def dhcp(peer):
+    """A DHCP client, which is root's or a service's, asks and is answered; an ordinary user is not."""
+    lab.setting("net/ipv4/ip_unprivileged_port_start", 0)
+    for family, port, to, host in (V4, 68, 67, "192.0.2.1"), (V6, 546, 547, "2001:db8::1"):
+        peer.clear()
+        with opened("alice", family, bound=("" if family == V4 else "::", port)) as sock:
+            sent(sock, b"data", (host, to))
+        assert not peer.got(), "an ordinary user"
+        with opened("root", family, bound=("" if family == V4 else "::", port)) as sock:
+            assert sent(sock, b"data", (host, to)) == 0, "root"
+            peer.clear()
+            own = OWN[0] if family == V4 else HOME
+            peer.wire.send(wire.uninvited("udp", host if family == V4 else PEER_LINK, to, own, port))
+            assert answered(sock) == wire.KNOCK, f"an answer from port {to}"
+
+
+@probe
+def reports(peer):
+    """A multicast group is told to the link by MLDv2 alone, and those of older protocols don't count as refused."""
+    flush("denied4", "denied6")
+    cable = struct.pack("@I", socket.if_nametoindex("eth0"))
+    join = socket.inet_pton(V6, "ff02::6461") + cable
+    with opened("alice", V6) as sock:
+        peer.clear()
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, join)
+        assert any(packet.protocol == wire.ICMP6 and packet.data[0] == 143 for packet in peer.frames(0.05)), "MLDv2"
+        peer.wire.send(mld_query())
+        assert any(packet.protocol == wire.ICMP6 and packet.data[0] == 143 for packet in peer.frames()), "a query"
+    lab.setting("net/ipv6/conf/eth0/force_mld_version", 1)
+    with opened("alice", V6) as sock, opened("alice", V4) as four:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, join)
+        group = socket.inet_aton("239.1.2.3") + socket.inet_aton(OWN[0])
+        four.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+    time.sleep(0.05)
+    lab.setting("net/ipv6/conf/eth0/force_mld_version", 0)
+    assert "igmp" not in elements("denied4"), "IGMP counts as refused"
+    assert "icmp" not in elements("denied6"), "MLDv1 counts as refused"
+
+
+def mld_query():
+    """A general query that is to be answered within a millisecond, behind a router alert."""
+    body = struct.pack(">BBHHH", 130, 0, 0, 1, 0) + bytes(16) + bytes((2, 1, 0, 0))
+    ends = ipaddress.ip_address(PEER_LINK).packed + ipaddress.ip_address("ff02::1").packed
+    body = body[:2] + struct.pack(">H", wire.checksum(ends + struct.pack(">LL", len(body), 58) + body)) + body[4:]
+    return struct.pack(">LHBB", 6 << 28, 8 + len(body), 0, 1) + ends + bytes((58, 0, 5, 2, 0, 0, 1, 0)) + body
+
+
+# Names.
+
+def asked(peer, user, name, host="127.0.0.1", group=None, port=0):
+    """Asks a name server of the machine's; returns its answer's code or None, and whether the name went out."""
+    peer.wire.frames()
+    with opened(user, V6 if ":" in host else V4, group=group, bound=("", port)) as sock:
+        answer = None if sent(sock, programs.query(name, 1), (host, 53)) else answered(sock)
+    return answer and answer[3] & 15, went_out(peer)
+
+
+def went_out(peer):
+    """Whether a name has gone to the internet's name server."""
+    time.sleep(0.01)
+    return any(packet.destination == "192.0.2.1" and packet.data[2:4] == b"\0\x35" for packet in peer.got())
+
+
+def made_up():
+    """A name that was not asked for yet, which exists."""
+    return f"s{time.monotonic_ns()}.web.example"
+
+
+@probe
+def names(peer):
+    """An application is answered for its names, and what goes out for that counts for it; who may resolve any name is
+    for any, also by another name server."""
+    flush("post-filter-out")
+    assert asked(peer, "alice", made_up(), group="web")[0] == 0
+    assert mark("alice", "web") in elements("post-filter-out"), "counts for the application"
+    said = lab.command("conntrack", "-L", "-p", "udp", "--dport", "53", "-d", "127.0.0.1").split()
+    assert int(said[2]) <= 10, f"conntrack remembers a query for {said[2]} s"
+    for user, group in ("alice", "any"), ("bob", None):
+        assert asked(peer, user, made_up(), group=group)[0] == 0
+        for host in "127.0.2.1", "fd00:122::1":
+            assert asked(peer, user, made_up(), host, group)[0] == 0, f"{group or user} at another name server"
+
+
+@probe
+def no_names(peer):
+    """Nobody else's question goes out: of a user, of an application for another name, of an id with an application's
+    or a user's low bits, by a port that one has just left, at another name server."""
+    web, bob = grp.getgrnam("web").gr_gid, pwd.getpwnam("bob").pw_uid
+    for user, group in ("alice", None), ("alice", "web"), ("alice", 131072 + web), (131072 + bob, None):
+        for host in "127.0.0.1", "127.0.2.1", "192.168.122.1", "fd00:122::1":
+            name = f"s{time.monotonic_ns()}.other.example" if group == "web" else made_up()
+            assert not asked(peer, user, name, host, group)[1], f"{user} in {group} at {host}"
+    for port, user, group in (4555, "alice", "web"), (4556, "bob", None):
+        assert asked(peer, user, made_up(), group=group, port=port)[0] == 0
+        assert not asked(peer, "alice", made_up(), port=port)[1], f"by a port that {group or user} has just left"
+
+
+@probe
+def in_nobodys_name(peer):
+    """dnsmasq asks in the name of who asked it, and not in its own or nobody's."""
+    asker = grp.getgrnam("web").gr_gid << 16 | pwd.getpwnam("alice").pw_uid
+    cases = [(own_mark, host) for own_mark in (None, 0) for host in ("192.0.2.1", "127.0.2.1")]
+    for own_mark, host in *cases, (asker, "192.0.2.1"):
+        peer.wire.frames()
+        with opened("dnsmasq", V4) as sock:
+            if own_mark is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, own_mark)
+            sent(sock, programs.query(made_up(), 1), (host, 53))
+            assert went_out(peer) == bool(own_mark), f"mark {own_mark} at {host}"
+
+
+# Forwarding.
+
+def prepare():
+    """A guest behind the machine, 10.9.0.2, and link-local addresses that are known."""
+    for line in ("netns add guest", "link add eth1 type veth peer name eth0 netns guest", "link set eth1 up",
+                 "address add 10.9.0.1/24 dev eth1", "-n guest address add 10.9.0.2/24 dev eth0",
+                 "-n guest link set eth0 up", "-n guest route add default via 10.9.0.1",
+                 f"-n internet route add 10.9.0.0/24 via {OWN[0]}", f"address add {HOME}/64 dev eth0 nodad"):
+        lab.command("ip", *line.split())
+    lab.setting("net/ipv4/ip_forward", 1)
+    lab.setting("net/ipv4/icmp_ratelimit", 0)
+    lab.setting("net/ipv6/icmp/ratelimit", 0)
+
+
+@probe
+def forwarded(peer):
+    """A guest's connection passes both ways where "forward" allows it, and else is refused at once."""
+    sock = wire.in_namespace("/run/netns/guest", lambda: socket.socket(V4, STREAM))
+    sock.settimeout(WAIT)
+    with sock:
+        sock.connect((PEER[0], 80))
+        assert page(sock)
+    for kind, port in (STREAM, 81), (DGRAM, 5001):
+        sock = wire.in_namespace("/run/netns/guest", lambda kind=kind: socket.socket(V4, kind))
+        sock.settimeout(WAIT)
+        with sock:
+            assert sock.connect_ex((PEER[0], port)) in (0, 111)
+            if kind == DGRAM:
+                sock.send(b"data")
+                with contextlib.suppress(ConnectionRefusedError, OSError):
+                    sock.recv(10)
+                    assert False
+    raw = wire.in_namespace("/run/netns/guest", lambda: socket.socket(V4, socket.SOCK_RAW, socket.IPPROTO_RAW))
+    with raw:
+        raw.sendto(invalid("10.9.0.2", PEER[0], 80), (PEER[0], 0))
+    ports = [packet.data[:4] for packet in peer.got()]
+    assert not any(each[2:] in (b"\0\x51", b"\x13\x89") for each in ports), "what is not allowed"
+    assert not any(each[:2] == b"\x11\x5c" for each in ports), "an invalid packet"
