@@ -39,11 +39,9 @@ static __always_inline __u32 hash(const __u32 *words, __u32 number)
 {
 	__u32 i, sum = 0;
 
-	for (i = 0; i < number; i++) {
+	for (i = 0; i < number; i++)
 		sum = (sum ^ words[i]) * 0x9e3779b1;	/* 2^32 divided by the golden ratio */
-		sum ^= sum >> 15;
-	}
-	return sum;
+	return sum ^ sum >> 15;		/* a product's low bits know nothing of the high ones */
 }
 
 /*

@@ -21,7 +21,8 @@ STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
 SAVED = paths.STATE / "counters.json"
 PATIENCE = 20           # seconds that a flush of 65,536 elements may take to be told
 _RECORD = re.compile(r"record/(.+)/(out|in)[46]\Z")
-_REFUSED_IN = re.compile(r"denied_in[46]\Z")
+_REFUSED_IN = re.compile(r"denied_in([46]|_more)\Z")
+_BY_NUMBER = (*STATISTICS, "denied_more", "denied_in_more")      # the sets whose elements are marks or protocols
 _DELETED = re.compile(r"delete element inet (\S+) (\S+) \{ (.+) \}\Z")
 _NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)\Z")
 _EXPIRES = re.compile(r" expires ((?:\d+(?:ms|[dhms]))+)")
@@ -94,21 +95,48 @@ def parse(text, name):
                 counts.append(_count(element["elem"], name))
             except (KeyError, TypeError, ValueError):
                 strange.append(json.dumps(element))
-    if strange:
-        strange = [f"set {name}: {len(strange)} element(s) of an unknown form passed over, such as {strange[0]}"]
-    return counts, strange
+    complaints = [f"set {name}: {len(strange)} element(s) of an unknown form passed over, such as {strange[0]}"
+                  for _ in strange[:1]]
+    if _is_full(text, len(counts)):
+        complaints.append(f"set {name}: full with {len(counts)} elements: what is not in it is not counted")
+    return counts, complaints
+
+
+def _is_full(text, number):
+    """Whether a set of this listing holds as many elements as it can."""
+    sizes = [entry["set"].get("size") for entry in json.loads(text)["nftables"] if "set" in entry]
+    return bool(sizes and sizes[0] and number >= sizes[0])
 
 
 def _count(element, name):
     value = element["val"]
     key = tuple(value["concat"]) if isinstance(value, dict) else value
-    if name in STATISTICS:
+    if name in _BY_NUMBER:
         key = int(key, 0) if isinstance(key, str) else int(key)
         if not 0 <= key <= 0xFFFFFFFF:
             raise ValueError(key)
     counter = element["counter"]
     return Count(key, int(counter["packets"]), int(counter["bytes"]),
                  element.get("timeout"), element.get("expires"))
+
+
+def present(table_name, names):
+    """Those of the names that are sets of the table; [] where it is not loaded."""
+    try:
+        listing = json.loads(run("nft", "-j", "-t", "list", "sets", "table", "inet", table_name))
+    except GalafError:
+        return []
+    there = {entry["set"]["name"] for entry in listing["nftables"] if "set" in entry}
+    return [name for name in names if name in there]
+
+
+def beside(table_name, names):
+    """The sets that are to be emptied with others, since they say what of those is taken."""
+    ways = {"in" if name.startswith("denied_in") else "out" for name in names if name.startswith("denied")}
+    wanted = {"out": ("share_mark", "share_user", "portless4", "portless6"),
+              "in": ("share_source4", "share_source6", "share_network4", "share_network6",
+                     "portless_in4", "portless_in6")}
+    return present(table_name, [name for way in sorted(ways) for name in wanted[way]])
 
 
 def reset(table_name, names):
@@ -126,8 +154,9 @@ def reset(table_name, names):
         try:
             while not select.select([monitor.stdout], [], [], 0.1)[0]:      # until it listens
                 run("nft", "-f", "-", stdin=f"add table inet {marker}_ready\ndelete table inet {marker}_ready\n")
+            every = [*names, *beside(table_name, names)]
             run("nft", "-f", "-", stdin="".join((
-                f"add table inet {marker}\n", *(f"flush set inet {table_name} {name}\n" for name in names),
+                f"add table inet {marker}\n", *(f"flush set inet {table_name} {name}\n" for name in every),
                 f"delete table inet {marker}\n")))
             for _ in _lines_until(monitor.stdout, f"add table inet {marker}"):
                 pass
@@ -161,9 +190,9 @@ def deleted(lines, table_name, names):
 
 
 def _key(text, name):
-    if name in STATISTICS:
-        return int(text, 0)
     text = text.split(" timeout ")[0].split(" expires ")[0]     # nft prints them before or after the counter
+    if name in _BY_NUMBER:
+        return int(text, 0)
     parts = tuple(int(part, 0) if _NUMBER.match(part) else part for part in text.split(" . "))
     return parts if len(parts) > 1 else text
 

@@ -14,7 +14,8 @@ from . import names
 
 OUT = ("denied4", "denied6")
 IN = ("denied_in4", "denied_in6")
-SETS = OUT + IN
+MORE = ("denied_more", "denied_in_more")    # what is not listed, beyond someone's share
+SETS = OUT + IN + MORE
 TIMEOUT = 604800        # seconds that the ruleset keeps a refusal after its last packet: ruleset.REFUSED_TIMEOUT
 PROTOCOLS = {number: name[8:].lower() for name, number in vars(socket).items()
              if name.startswith("IPPROTO_") and number not in (0, 41, 255)}
@@ -26,7 +27,8 @@ Refusal = namedtuple("Refusal", "way mark programs source destination domain pro
                                 "answer", defaults=(None,))
 Refusal.__doc__ = """Something that was refused.
 
-way: "out", "in" or "name", a name that dnsmasq refused.  mark: as in galaf.mark, None for
+way: "out", "in" or "name", a name that dnsmasq refused; "more-out", "more-in" and "more-name" add up
+what is not listed one by one.  mark: as in galaf.mark, None for
 "in".  programs: their names, sorted; () where none is known.  source ("in" alone) and
 destination: addresses as text, None for "name".  domain: what the application had resolved to
 the address, or the refused name; None if not known.  protocol: IP's number; port: 0 where the
@@ -79,6 +81,17 @@ def unresolved(refused):
                       min(one.first for one in same), max(one.last for one in same))
 
 
+def more(counts, names_left_out, now):
+    """The Refusals that add up what is not listed; names_left_out: {mark: queries}, as answers.left_out() has it."""
+    for way, name in zip(("more-out", "more-in"), MORE):
+        for count in counts.get(name, ()):
+            mark, protocol = (count.key, None) if way == "more-out" else (None, count.key)
+            yield Refusal(way, mark, (), None, None, None, protocol, None, (), count.packets, None,
+                          last_time(count, now))
+    for mark, queries in names_left_out.items():
+        yield Refusal("more-name", mark, (), None, None, None, None, None, (), queries, None, None)
+
+
 def last_time(count, now):
     """When an element was last used, by what is left of its time, in seconds since 1970; up to 1 s too early."""
     return None if count.expires is None else now - TIMEOUT + count.expires
@@ -86,7 +99,7 @@ def last_time(count, now):
 
 def fits(refusal, user, group, since):
     """Whether a refusal is of a user and a group, each a name, a number or None for any, and not older than since."""
-    if since is not None and (refusal.last or 0) < since:
+    if since is not None and refusal.last is not None and refusal.last < since:
         return False
     if user is None and group is None:
         return True

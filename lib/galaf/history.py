@@ -2,7 +2,8 @@
 """A small history of the statistics counters, in one SQLite file.
 
 A sample holds what each counter has grown by since the sample before it.  As samples age
-they are added up to hours, then to days, and at last dropped, so the file stays small.
+they are added up to hours, then to days, and at last dropped, so the file stays small.  Where it
+would not, whoever has the most of it loses the oldest, and that is noted.
 """
 import contextlib
 import datetime
@@ -10,6 +11,7 @@ import os
 import re
 import sqlite3
 
+from . import mark as marks
 from . import paths
 from .errors import GalafError
 
@@ -19,13 +21,14 @@ FINE = 2 * DAY                  # samples stay as they are
 HOURLY = 60 * DAY               # then they are kept by the hour
 DAILY = 730 * DAY               # and then by the day
 PATIENCE = 60                   # seconds; a reset may take 20
-MOST_ROWS = 300_000             # beyond these the oldest go; about 25 MB
+MOST_ROWS = 300_000             # about 25 MB
 _UNITS = {"m": 60, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sample (time INTEGER, name TEXT, mark INTEGER, packets INTEGER, bytes INTEGER,
     PRIMARY KEY (time, name, mark)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS last (name TEXT, mark INTEGER, packets INTEGER, bytes INTEGER,
     PRIMARY KEY (name, mark)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dropped (mark INTEGER PRIMARY KEY, time INTEGER);
 """
 _ADD = """
 INSERT INTO sample {} ON CONFLICT DO UPDATE
@@ -97,8 +100,43 @@ def thin(connection, now):
             f"SELECT {start}, name, mark, sum(packets), sum(bytes) FROM sample WHERE {old} GROUP BY 1, 2, 3"))
         connection.execute(f"DELETE FROM sample WHERE {old}")
     connection.execute("DELETE FROM sample WHERE time < ?", (int(now) - DAILY,))
-    connection.execute("DELETE FROM sample WHERE time <= (SELECT time FROM sample ORDER BY time DESC "
-                       "LIMIT 1 OFFSET ?)", (MOST_ROWS,))
+    _bound(connection)
+
+
+def _bound(connection):
+    """Drops what is beyond MOST_ROWS: each user keeps a fair share of them, and each application one of the user's."""
+    if connection.execute("SELECT count(*) FROM sample").fetchone()[0] <= MOST_ROWS:
+        return
+    users = {}
+    for mark, number in connection.execute("SELECT mark, count(*) FROM sample GROUP BY mark"):
+        users.setdefault(marks.decode(mark)[1], {})[mark] = number
+    most = fair({user: sum(own.values()) for user, own in users.items()}, MOST_ROWS)
+    for own in users.values():
+        share = fair(own, most)
+        for mark in (mark for mark, number in own.items() if number > share):
+            _drop(connection, mark, share)
+
+
+def fair(wanted, total):
+    """The most that each may have of a total; wanted: {who: number}.  Who wants less than others has it all."""
+    left, rest = total, sorted(wanted.values())
+    while rest and rest[0] * len(rest) <= left:
+        left -= rest.pop(0)
+    return left // len(rest) if rest else total
+
+
+def _drop(connection, mark, share):
+    """Drops a mark's oldest rows but a share of them, and notes up to when."""
+    until = connection.execute("SELECT time FROM sample WHERE mark = ? ORDER BY time DESC LIMIT 1 OFFSET ?",
+                               (mark, share)).fetchone()[0]
+    connection.execute("DELETE FROM sample WHERE mark = ? AND time <= ?", (mark, until))
+    connection.execute("INSERT INTO dropped VALUES (?, ?) ON CONFLICT DO UPDATE SET time = excluded.time",
+                       (mark, until))
+
+
+def dropped(connection, start):
+    """[(mark, time)] of whom something was dropped that was noted from start on: what is up to that time."""
+    return connection.execute("SELECT mark, time FROM dropped WHERE time >= ? ORDER BY time", (int(start),)).fetchall()
 
 
 def since(connection, start):

@@ -63,7 +63,7 @@ def by_application(refusals, gid_range):
     """({(kind, name): refusals}, remarks): who has to be given what; kind: "groups" or "users"."""
     found, nameless = {}, set()
     for one in refusals:
-        if one.way == "in" or probe.is_own(one):
+        if one.way not in ("out", "name") or probe.is_own(one):
             continue
         place = application(one.mark, gid_range)
         if place is None:

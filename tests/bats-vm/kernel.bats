@@ -86,6 +86,30 @@ enforced() {
     says 198.18.0.20
 }
 
+# flood NUMBER: alice sends a datagram to each of so many ports.
+flood() {
+    alice "python3 -c '
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    for port in range(1, $1 + 1):
+        try: probe.sendto(bytes(1), (\"198.18.0.20\", port))
+        except PermissionError: pass'"
+}
+
+# tries WAY: alice's refused datagrams that are listed (out) or not (more-out), as "rows tries".
+tries_of() {
+    on galaf_denied --json --user alice | jq --raw-output --arg way "$1" \
+        '[.denied[] | select(.way == $way and (.protocol == "udp" or $way != "out"))] | "\(length) \(map(.tries) | add // 0)"'
+}
+
+@test "who fills the list of what was refused fills a share of it, and each packet is counted once" {
+    passes on galaf_denied --clear
+    passes flood 1500
+    passes flood 10
+    same "1000 1010" "$(tries_of out)"
+    same "1 500" "$(tries_of more-out)"
+}
+
 # expires: the seconds that the address of web.example has left in web's set.
 expires() { on nft -j list set inet galaf web_4 | jq '.nftables[].set.elem[]?.elem.expires // empty'; }
 

@@ -375,6 +375,92 @@ PY
     same "bob nothing" "$(denied '"{user} {group}".format(**d)')"
 }
 
+# flood NUMBER [GID ...]: alice sends as many datagrams, each to a port of its own, from each group; prints how many were refused.
+flood() {
+    /usr/bin/python3 -c '
+import os, socket, sys
+refused = 0
+os.setgroups([])
+for gid in map(int, sys.argv[2:] or [1000]):
+    os.setresuid(0, 0, 0)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(1000, 1000, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for number in range(int(sys.argv[1])):
+            try: probe.sendto(b"", (f"198.18.1.{number >> 15}", number % 32768 + 1))
+            except PermissionError: refused += 1
+print(refused)' "$@"
+}
+
+# tries FILTER: the tries of rows for which a Python expression is true, added up.
+tries() { denied "d['tries'] if $1 else ''" | awk '{ sum += $1 } END { print sum + 0 }'; }
+
+@test "who fills the list of what was refused fills a share of it: others are listed, and each packet is counted" {
+    same 70000 "$(flood 70000)"
+    fails 7 as bob fetch http://198.18.0.99:8080/
+    fails 1 as alice udp 198.18.1.0 1
+    passes galaf_denied --user alice
+    says "alice/alice: 69000 more packets refused, not listed"
+    same 70001 "$(tries 'd["user"] == "alice"')"
+    same 2 "$(tries 'd["destination"] == "198.18.1.0" and d["port"] == 1')" "the first one's tries"
+    same "bob bob 198.18.0.99 8080" "$(denied '"{user} {group} {destination} {port}".format(**d) if d["user"] == "bob" else ""')"
+    passes galaf_denied --user bob
+    says_not alice
+    passes galaf_denied --clear
+    same 1 "$(flood 1)"
+    same 1 "$(tries 'd["way"] == "out" and d["user"] == "alice"')" "what alice's share holds after --clear"
+}
+
+@test "a user's applications have a share together, too" {
+    # shellcheck disable=SC2046
+    same 11000 "$(flood 1100 $(seq 31001 31010))"
+    fails 7 as bob fetch http://198.18.0.99:8080/
+    same 8000 "$(tries 'd["way"] == "out" and d["user"] == "alice"')" "what is listed"
+    same 3000 "$(tries 'd["way"] == "more-out" and d["user"] == "alice"')" "what is not"
+    same 1 "$(tries 'd["way"] == "out" and d["user"] == "bob"')"
+}
+
+@test "who sends much from outside fills a share: others are listed, and each packet is counted" {
+    internet ip addr add 203.0.113.7/32 dev lo
+    internet /usr/bin/python3 -c '
+import socket
+for address, family in ("192.0.2.2", socket.AF_INET), ("2001:db8::2", socket.AF_INET6):
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        for port in range(1, 2001):
+            try: probe.sendto(b"x", (address, port))
+            except OSError: probe.sendto(b"x", (address, port))     # what a refusal before has told'
+    fails 1 internet ping -n -c 1 -W 1 -I 203.0.113.7 192.0.2.2
+    same 4000 "$(tries 'd["way"] in ("in", "more-in") and d["protocol"] == "udp"')"
+    same 500 "$(tries 'd["way"] == "in" and d["protocol"] == "udp"')"
+    same 1 "$(tries 'd["source"] == "203.0.113.7"')"
+    passes galaf_denied
+    says "from outside: 3500 more packets refused, not listed"
+    passes galaf_stats
+    says "more refused in, not listed" "| udp "
+    passes galaf_stats --reset
+    passes galaf_denied
+    says "nothing was refused"
+    internet ip addr del 203.0.113.7/32 dev lo
+}
+
+@test "who has many names refused fills a share: others' names are listed, and each query is counted" {
+    fails 6 in_group web fetch http://other.example/
+    passes as alice /usr/bin/python3 -c '
+import socket, struct
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.settimeout(3)
+for number in range(1000):
+    label = b"n%d" % number
+    probe.sendto(struct.pack(">6H", number, 0x100, 1, 0, 0, 0) + bytes([len(label)]) + label + b"\x07example\0\0\1\0\1",
+                 ("127.0.0.1", 53))
+    assert probe.recv(512)[3] & 15 == 5'
+    same "web other.example" "$(denied '"{group} {domain}".format(**d) if d["way"] == "name" and d["group"] == "web" else ""')"
+    same 1000 "$(tries 'd["user"] == "alice"')"
+    [ "$(tries 'd["way"] == "name" and d["user"] == "alice"')" -le 128 ]
+    passes galaf_denied
+    says " more queries refused, not listed" n999.example
+}
+
 @test "10,000 refusals: at most 1.5 s of processor time and 120 MB" {
     galaf --test nothing /usr/bin/python3 -c '
 import contextlib, ipaddress, os, socket

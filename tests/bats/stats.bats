@@ -109,6 +109,23 @@ figure() {
     same 7 "$output"
 }
 
+@test "a user's subordinate ids, of which there are 65,536, have one row in all" {
+    /usr/bin/python3 -c '
+import os, socket
+os.setresgid(1000, 1000, 1000)
+for uid in range(100000, 102000):
+    os.setresuid(0, 0, 0)
+    os.setresuid(uid, uid, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try: probe.sendto(b"", ("198.18.0.10", 9))
+        except PermissionError: pass'
+    passes galaf_stats --set pre-filter-out --query '$.sets.pre-filter-out[*]'
+    says '"user": "others"' '"packets": 2000'
+    same 1 "${#lines[@]}" "rows"
+    passes galaf_stats --user others
+    says "| others "
+}
+
 @test "--json has raw numbers; --query picks from them" {
     datagrams alice echo 198.18.0.10 2 100
     local gid

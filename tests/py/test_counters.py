@@ -39,6 +39,13 @@ def test_parse_addresses():
     assert counters.parse(text, "denied_in4")[0] == [Count(("192.0.2.1", "192.0.2.2", 6, 9), 1, 60)]
 
 
+def test_a_full_set_is_told():
+    text = listing("1.0.6", "record/web/out4", element("198.18.0.10", 1, 60), element("198.18.0.11", 1, 60), size=2)
+    counts, complaints = counters.parse(text.replace('"size": 65536, ', ""), "record/web/out4")
+    assert len(counts) == 2
+    assert complaints == ["set record/web/out4: full with 2 elements: what is not in it is not counted"]
+
+
 def test_parse_empty_set():
     text = '{"nftables": [{"metainfo": {}}, {"set": {"family": "inet", "name": "post-filter-in", "table": "galaf"}}]}'
     assert counters.parse(text, "post-filter-in") == ([], [])

@@ -96,6 +96,14 @@ def test_a_name_is_one_row_for_all_its_types_and_who_asked():
                                  NOW - 10, NOW - 5)
 
 
+def test_what_is_not_listed_is_said_and_suggests_nothing():
+    counts = {"denied_more": [Count(WEB, 5, 300, expires=denied.TIMEOUT)], "denied_in_more": [Count(17, 2, 60)]}
+    rows = list(denied.more(counts, {ROOT: 3}, NOW))
+    assert [(one.way, one.mark, one.protocol, one.tries, one.last) for one in rows] == [
+        ("more-out", WEB, None, 5, NOW), ("more-in", None, 17, 2, None), ("more-name", ROOT, None, 3, None)]
+    assert suggested({}, *rows) == ({}, [])
+
+
 def test_user_and_group_are_names_or_numbers_and_leave_out_what_has_neither():
     one, inbound = refusal("198.18.0.10"), refusal("192.0.2.2", mark=None, way="in")
     for user, group in (("alice", None), ("1000", "web"), (None, "30004"), (None, None)):

@@ -117,6 +117,40 @@ def test_the_number_of_rows_is_bounded(file, monkeypatch):
     assert times(file)[-1] == NOW + 79
 
 
+def test_who_has_most_loses_the_oldest_and_that_is_noted(file, monkeypatch):
+    """Alice, by a hundred applications, and one of bob's two: his other one, and carol, lose nothing."""
+    monkeypatch.setattr(history, "MOST_ROWS", 300)
+    alice, bob, carol = 1000, 1001, 1002
+    flood = [group << 16 | alice for group in range(30000, 30100)]
+    for index in range(60):
+        when = NOW + index * MINUTES
+        with history.opened(file) as connection:
+            counts = [Count(key, index + 1, 0) for key in (*flood, 30001 << 16 | bob)]
+            if index % 20 == 0:
+                counts += [Count(30002 << 16 | bob, index + 1, 0), Count(carol, index + 1, 0)]
+            history.add(connection, {"post-filter-out": counts}, when)
+    kept = {key: packets for _, key, packets, _ in since(file, 0)}
+    assert kept[carol] == kept[30002 << 16 | bob] == 1 + 21 + 41
+    assert kept[30001 << 16 | bob] == 60
+    with history.opened(file) as connection:
+        rows = connection.execute("SELECT count(*) FROM sample").fetchone()[0]
+        gone = dict(history.dropped(connection, 0))
+    assert 0 < rows <= 300 and set(gone) == set(flood)
+    assert all(sum(times_of(file, key)) and min(times_of(file, key)) > when for key, when in gone.items())
+
+
+def times_of(file, mark):
+    with history.opened(file) as connection:
+        return [row[0] for row in history.samples(connection, 0) if row[2] == mark]
+
+
+@pytest.mark.parametrize("wanted, total, most", [
+    ({}, 9, 9), ({"a": 3}, 9, 9), ({"a": 30}, 9, 9), ({"a": 30, "b": 1}, 9, 8), ({"a": 30, "b": 1, "c": 30}, 9, 4),
+    ({"a": 5, "b": 5}, 10, 10), ({"a": 5, "b": 5}, 9, 4)])
+def test_who_wants_less_than_the_others_has_it_all(wanted, total, most):
+    assert history.fair(wanted, total) == most
+
+
 def test_a_damaged_file_is_named(file):
     file.write_text("nonsense")
     with pytest.raises(GalafError, match="history.sqlite: file is not a database"):
