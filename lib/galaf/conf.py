@@ -3,12 +3,11 @@
 import difflib
 import functools
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import jsontext, paths, rules
+from . import files, jsontext, paths, rules
 from .errors import GalafError
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")   # what groupadd(8) and nft both take
@@ -150,15 +149,10 @@ def read(file):
 def write(file, text):
     """Puts a text in a file's place at once, with its mode and owner; raises GalafError if it can't."""
     file = Path(file).resolve()
-    new = file.with_name(file.name + ".new")
     try:
         before = file.stat()
-        new.write_text(text, encoding="utf-8")
-        new.chmod(before.st_mode & 0o7777)
-        os.chown(new, before.st_uid, before.st_gid)
-        new.rename(file)
+        files.replace(file, text, before.st_mode & 0o7777, (before.st_uid, before.st_gid))
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise GalafError(f"{file}: can't be written: {error.strerror}; it was left as it was") from None
 
 

@@ -16,6 +16,8 @@ def finish(main):
     when the reader of a pipe went away.  argparse ends wrong usage with 2 by itself.
     """
     program = os.path.basename(sys.argv[0])
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")        # not every locale has an ellipsis
     try:
         status = main() or 0
         sys.stdout.flush()

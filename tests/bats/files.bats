@@ -207,3 +207,98 @@ kill_waiting() { for each in $(pgrep -f '[g]alaf_firewall revert'); do kill -KIL
     eventually 12 test ! -e /var/lib/galaf/trial
     refuses 8080
 }
+
+@test "a link that alice has planted beside a file of hers which root edits leads nowhere" {
+    mkdir -p /home/alice/conf
+    echo '{ "groups": { "web": {} } }' >/home/alice/conf/mine.json
+    for planted in mine.json.new .mine.json.new mine.json~ mine.json.tmp; do
+        ln -s /etc/cron.d/planted "/home/alice/conf/$planted"
+    done
+    chown -R --no-dereference alice:alice /home/alice/conf
+    passes galaf_config /home/alice/conf/mine.json --set '$.groups.web.comment' '"…"'
+    [ ! -e /etc/cron.d/planted ]
+    file_says /home/alice/conf/mine.json '"comment": "…"'
+    same "alice alice 644" "$(stat -c '%U %G %a' /home/alice/conf/mine.json)"
+    ln -sf /etc/cron.d/planted "$CONF.new"
+    passes galaf_config --set '$.groups.web.comment' '"x"'
+    [ ! -e /etc/cron.d/planted ]
+    rm "$CONF.new"
+    same "" "$(find /etc/galaf /home/alice/conf -name '.*' -type f)" "what writing left behind"
+}
+
+@test "30 edits by --set at once, and applies meanwhile: none is lost" {
+    edits=()
+    for number in $(seq 30); do
+        galaf_config --set "\$.groups.web['# $number']" "$number" 3>&- 4>&- &
+        edits+=($!)
+    done
+    passes galaf_config --yes
+    for edit in "${edits[@]}"; do wait "$edit"; done
+    same 30 "$(jq '.groups.web | keys | map(select(startswith("# "))) | length' "$CONF")" "edits in the file"
+}
+
+@test "umask 027 and 077, from the first file on: launching, counting and the way back work" {
+    galaf_firewall stop
+    for mask in 027 077; do
+        rm -rf /var/lib/galaf /run/galaf /etc/sysctl.d/60-galaf.conf
+        (umask $mask; galaf_mark start; galaf_config --yes; galaf_stats --sample; galaf_firewall stop; galaf_firewall start)
+        passes as alice galaf web http://198.18.0.10/
+        passes as alice galaf --list
+        says web
+        (umask $mask; galaf_config --set '$.groups.web.comment' "\"$mask\""; galaf_group add more; galaf_config --yes --audit 2s)
+        eventually 8 test ! -e /var/lib/galaf/trial
+        passes as alice galaf web http://198.18.0.10/
+        passes as alice galaf_config --check
+        same "644" "$(stat -c %a "$CONF")"
+        (umask $mask; galaf_group delete --yes more)
+        galaf_firewall stop
+    done
+}
+
+@test "a locale without UTF-8: read, written and told all the same" {
+    ascii() { env LC_ALL=C LANG=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 "$@"; }
+    echo '{ "groups": { "web": { "comment": "grün …", "execv": [ "/usr/bin/curl", "-sS", "…" ], "rule": "tcp dport 80" } } }' >"$CONF"
+    passes ascii galaf_config --yes
+    says "execv /usr/bin/curl -sS -m 5 ? "
+    passes ascii galaf_config --check
+    passes ascii galaf_config --diff
+    passes ascii galaf_config --get '$.groups.web.comment'
+    passes ascii galaf_config --print nft
+    passes ascii galaf_config --set '$.groups.web.comment' '"größer …"'
+    file_says "$CONF" '"comment": "größer …"' '"/usr/bin/curl", "-sS", "…"'
+    fails 1 ascii galaf_config --set '$.groups.web.comment' $'"gr\xf6"'
+    says "not UTF-8"
+    for command in "galaf_config --yes" "galaf_config --generations" "galaf_stats" "galaf_stats --history" "galaf_denied" \
+        "galaf_group list" "galaf_group add grau" "galaf_firewall status" "galaf_mark status" "galaf_config --help"; do
+        # shellcheck disable=SC2086     # several words
+        passes ascii $command
+        says_not Traceback
+    done
+    run ascii galaf_doctor
+    says_not Traceback
+    passes as alice env LC_ALL=C galaf web http://198.18.0.10/
+}
+
+@test "whatever is damaged of a generation, galaf_doctor tells it in its own words" {
+    good=$(readlink -f /var/lib/galaf/good)
+    cp -a "$good" /root/whole
+    for file in ruleset.nft meta.json galaf_conf.json group dnsmasq.conf launch sysctl.conf; do
+        for damage in 'rm -f' 'truncate -s 0' 'truncate -s 9' 'cp /usr/bin/true'; do
+            $damage "$good/$file"
+            run galaf_doctor
+            says_not Traceback
+            [ "$status" -le 2 ] || complain "exit status $status" "$output"
+            [ -n "$output" ]
+            rm -rf "$good"
+            cp -a /root/whole "$good"
+        done
+    done
+    echo '{}' >"$good/meta.json"
+    run galaf_doctor
+    says_not Traceback
+    rm -rf "$good"
+    run galaf_doctor
+    says_not Traceback
+    cp -a /root/whole "$good"
+    passes galaf_config --yes
+}

@@ -456,3 +456,76 @@ JSON
     passes as alice galaf ping -n -c 1 -W 2 198.18.0.10
     passes as alice galaf ping -n -c 1 -W 2 2001:2:0:1::10
 }
+
+# etc_read_only / etc_writable: /etc as after an error of its disk.
+etc_read_only() { mount --bind /etc /etc && mount -o remount,ro,bind /etc; }
+etc_writable() { umount /etc; }
+
+# instead_of PROGRAM: standard input, a shell script, in its place; it calls PROGRAM.real.
+instead_of() {
+    mv "$1" "$1.real"
+    cat >"$1"
+    chmod +x "$1"
+}
+
+@test "/etc becomes read-only in the middle of a rename: nothing is lost, it says so, and the rename goes on afterwards" {
+    own_rules
+    old=$(gid web)
+    etc_read_only
+    fails 1 galaf_group rename web mail-program
+    says "Read-only file system" "the group is still web: nothing was changed"
+    says_not Traceback
+    etc_writable
+    same "$old" "$(gid web)"
+
+    instead_of /usr/sbin/groupmod <<'SH'
+#!/bin/sh
+mount --bind /etc /etc && mount -o remount,ro,bind /etc
+exec /usr/sbin/groupmod.real "$@"
+SH
+    fails 1 galaf_group rename web mail-program
+    mv /usr/sbin/groupmod.real /usr/sbin/groupmod
+    says "$CONF: says mail-program by now, and can't be written back either" "go on with galaf_group rename web mail-program"
+    says_not Traceback
+    etc_writable
+    same "$old" "$(gid web)"
+    passes /usr/bin/python3 -m json.tool "$CONF"
+    passes in_group web fetch http://198.18.0.10/          # the rules in force are as they were
+    passes galaf_group rename web mail-program
+    same "$old" "$(gid mail-program)"
+    passes in_group mail-program fetch http://198.18.0.10/
+    file_says /etc/nftables.d/own.nft '$mail-program'
+    same "" "$(find /etc -name '.*.nft.*' -o -name '.galaf_conf*')" "what writing left behind"
+}
+
+@test "what --set writes while galaf_group waits, asks or gives up is not lost" {
+    mkfifo /tmp/answer
+    passes galaf_group add fresh
+    passes galaf_config --yes
+    script --quiet --return --command 'galaf_group delete fresh' /dev/null </tmp/answer >/tmp/asked 3>&- 4>&- &
+    asking=$!
+    exec 5>/tmp/answer
+    eventually 30 grep -qs 'y/N' /tmp/asked
+    passes galaf_config --set '$.groups.post.comment' '"meanwhile"'
+    passes galaf_config --yes
+    echo y >&5
+    wait "$asking" || true
+    exec 5>&-
+    rm /tmp/answer
+    file_says "$CONF" '"comment": "meanwhile"'
+    fails 2 getent group fresh
+
+    # a rename whose apply fails, with an edit before it is undone
+    instead_of /usr/bin/galaf_config <<'SH'
+#!/bin/sh
+[ "$1" = --yes ] || exec /usr/bin/galaf_config.real "$@"
+/usr/bin/galaf_config.real --set '$.groups.post.comment' '"another"'
+echo "it did not work" >&2
+exit 1
+SH
+    fails 1 galaf_group rename web mail-program
+    mv /usr/bin/galaf_config.real /usr/bin/galaf_config
+    says "it did not work" "the group is still web"
+    file_says "$CONF" '"comment": "another"' '"web":   {'
+    fails 2 getent group mail-program
+}
