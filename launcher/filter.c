@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Run at build time: prints, as C, the two seccomp filters that an application is put behind,
- * for this architecture and the 32-bit one beside it.  Through any other ABI no system call
+ * for the target's architecture and the 32-bit one beside it.  Through any other ABI no system call
  * exists (ENOSYS).
  *
  * No file becomes set-gid and its group's behind them, whoever prepared it.  A file is set-gid
@@ -17,7 +17,6 @@
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -29,13 +28,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Linux 6.6's fchmodat2, which older libseccomp can't name; the number is the same on every
- * architecture of Debian's except alpha and mips.  Its mode is in the low half of an argument. */
-#define FCHMODAT2 452
-#define FCHMODAT2_MODE (offsetof(struct seccomp_data, args[2]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
+#include "target_values.h"      /* what the target's compiler made of target.h */
 
-/* Masks the O_DIRECTORY that O_TMPFILE contains. */
-#define TMPFILE (O_TMPFILE & ~O_DIRECTORY)
+/* fchmodat2's mode is in the low half of an argument. */
+#define FCHMODAT2_MODE (offsetof(struct seccomp_data, args[2]) + LOW_HALF)
 
 static const struct { const char *name; unsigned mode; } with_mode[] = {
     { "chmod", 1 }, { "fchmod", 1 }, { "fchmodat", 2 }, { "creat", 1 },
@@ -51,12 +47,6 @@ static const struct { const char *name; unsigned gid; } with_group[] = {
 static const char *const hidden[] = { "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register" };
 
 static const unsigned bits[] = { S_ISUID, S_ISGID };
-
-#ifdef __s390x__
-#define CLONE_FLAGS 1   /* which argument of clone they are */
-#else
-#define CLONE_FLAGS 0
-#endif
 
 #define EACH(i, array) for (size_t i = 0; i < sizeof array / sizeof *array; i++)
 
@@ -82,7 +72,7 @@ static void add_rules(scmp_filter_ctx filter)
         EACH(i, with_flags) {
             unsigned flags = with_flags[i].flags;
             add(filter, EPERM, with_flags[i].name, 2,
-                (struct scmp_arg_cmp[]){ has(flags, O_CREAT), has(flags + 1, bits[b]) });
+                (struct scmp_arg_cmp[]){ has(flags, CREATE), has(flags + 1, bits[b]) });
             add(filter, EPERM, with_flags[i].name, 2,
                 (struct scmp_arg_cmp[]){ has(flags, TMPFILE), has(flags + 1, bits[b]) });
         }
@@ -114,15 +104,26 @@ static void add_namespace_rules(scmp_filter_ctx filter)
     add(filter, ENOSYS, "clone3", 0, NULL);
 }
 
+/* Makes the filter one for the target's architectures, whatever this machine's is. */
+static bool set_architectures(scmp_filter_ctx filter)
+{
+    bool native = false;
+    EACH(i, architectures) {
+        uint32_t wanted = seccomp_arch_resolve_name(architectures[i]);
+        native = native || wanted == seccomp_arch_native();
+        if (wanted == 0 || (wanted != seccomp_arch_native() && seccomp_arch_add(filter, wanted) != 0))
+            return false;
+    }
+    return native || seccomp_arch_remove(filter, SCMP_ARCH_NATIVE) == 0;
+}
+
 static scmp_filter_ctx make(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    uint32_t beside = seccomp_arch_native() == SCMP_ARCH_X86_64 ? SCMP_ARCH_X86
-                      : seccomp_arch_native() == SCMP_ARCH_AARCH64 ? SCMP_ARCH_ARM : 0;
-    if (!filter || (beside && seccomp_arch_add(filter, beside) != 0) ||
+    if (!filter || !set_architectures(filter) ||
         seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0 ||
         seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
-        errx(1, "libseccomp cannot make a filter");
+        errx(1, "libseccomp cannot make a filter for %s (on a machine of the same byte order)", architectures[0]);
     add_rules(filter);
     return filter;
 }

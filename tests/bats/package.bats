@@ -61,6 +61,36 @@ higher_version() {
     echo "$copy"/dist/galaf_999.0_*.deb
 }
 
+@test "cross-built for arm64, the launcher refuses by that architecture's numbers, and by those of 32-bit arm" {
+    local name architecture
+    cp -r "$BATS_TEST_DIRNAME"/../../{debian,guard,launcher} /tmp/
+    mkdir -p /tmp/lib/galaf
+    passes make -C /tmp/launcher clean all CC=aarch64-linux-gnu-gcc CC_FOR_BUILD=gcc
+    passes make -C /tmp/guard clean all CC=aarch64-linux-gnu-gcc
+    for name in /tmp/launcher/galaf /tmp/lib/galaf/galaf_guard; do
+        passes aarch64-linux-gnu-readelf --file-header $name
+        says AArch64
+    done
+    passes "$BATS_TEST_DIRNAME"/../launcher/simulate.py /tmp/build/launcher/filter.h
+    for architecture in arm64 arm; do
+        for name in fchmod fchmodat fchmodat2 mkdirat mknodat openat openat-tmpfile; do
+            says "with_user_namespaces $architecture $name EPERM allowed" "without_user_namespaces $architecture $name EPERM allowed"
+        done
+        for name in fchown fchown-above fchownat clone unshare setns; do
+            says "without_user_namespaces $architecture $name EPERM allowed"
+        done
+        for name in openat2 io_uring_setup io_uring_enter io_uring_register clone3; do
+            says "without_user_namespaces $architecture $name ENOSYS -"
+        done
+        says "with_user_namespaces $architecture fchown EPERM EPERM" "with_user_namespaces $architecture clone allowed allowed" \
+            "without_user_namespaces $architecture openat-folder - allowed" "without_user_namespaces $architecture getpid - allowed"
+    done
+    for name in chmod creat open mkdir mknod chown lchown chown16 fchown16 lchown16; do
+        says "without_user_namespaces arm $name EPERM allowed"
+    done
+    same "" "$(awk '$2 == "amd64" && $5 != "ENOSYS" && $5 != "-"' <<<"$output")" "what another architecture's calls give"
+}
+
 @test "apt installs it, and the network is as before" {
     open_network
     passes nft list ruleset
