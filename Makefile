@@ -76,9 +76,10 @@ test-vm: deb
 fuzz:
 	$(MAKE) -C launcher fuzz
 
-# Each rule is needed: minutes.
+# Each rule and each refusal of the launcher's filter is needed: minutes.
 needed:
 	tests/needed
+	tests/needed --launcher
 
 bench: deb
 	tests/setup services
