@@ -29,7 +29,7 @@ class Plan:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
         skeleton = _skeleton()
-        self.lines = ruleset.render(self.conf, self.ids, skeleton, ebpf)
+        self.lines = ruleset.render(self.conf, self.ids, skeleton, ebpf, resolver.address())
         rules = ruleset.text(self.lines)
         self.texts = {
             "galaf_conf.json": self.source,

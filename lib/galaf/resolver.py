@@ -44,6 +44,11 @@ def service():
     return None
 
 
+def address():
+    """The address of this machine at which programs ask that dnsmasq; None where no service runs one."""
+    return "127.0.0.1" if service() else None
+
+
 def obstacle():
     """Why domains can't work on this machine and how to mend it, as a sentence; None if they can."""
     if service() is None:

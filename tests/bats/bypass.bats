@@ -177,9 +177,109 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     cannot_be_stopped "packet socket, as root" as root $BYPASS/send.py packet-socket
 }
 
+# FORGED: what sends in another machine's name, or by loopback to it.
+FORGED="to-closed-port to-closed-tcp-port to-listener by-cable conversation by-message"
+
+@test "without the firewall a source address that is another machine's sends, and is answered to" {
+    galaf_firewall stop
+    for way in $FORGED; do
+        gets_out as alice $BYPASS/forged.py "$way"
+    done
+    galaf_firewall start
+}
+
+@test "with it nothing leaves in another machine's name, and nothing reaches one's own ports in its name" {
+    local outcome
+    for way in $FORGED; do
+        case $way in
+        *tcp* | *listener) outcome=timeout ;;
+        *) outcome=EPERM ;;
+        esac
+        holds "source address of another machine: by loopback, by cable, UDP, TCP, ICMPv6 errors" \
+            "$outcome=EPERM, timeout" as alice $BYPASS/forged.py "$way"
+    done
+    holds "the same by an application that may send to that port" EPERM as alice galaf shell $BYPASS/forged.py by-cable
+    holds "the same over IPv4" ENETUNREACH as alice $BYPASS/forged.py by-cable 4
+}
+
+@test "an application's own answers are not forged to it by a program beside it" {
+    for family in 4 6; do
+        in_background galaf shell bash -c "$BYPASS/forged.py listen-at-application-port $family >$BYPASS/heard"
+        eventually 10 bash -c 'ss -Hanu "sport = 40000" | grep -q .'
+        sleep 0.3
+        run as alice $BYPASS/forged.py into-application "$family"
+        eventually 10 test -s $BYPASS/heard
+        same timeout "$(cat $BYPASS/heard)" "what the application heard after its peer's answer"
+        rm $BYPASS/heard
+    done
+}
+
+# invited FAMILY ADDRESS COMMAND ...: runs it as alice; what she hears of the peer's message to her port 6001.
+invited() {
+    as alice "${@:3}" >$BYPASS/heard 3>&- &
+    eventually 10 grep -qs ready $BYPASS/heard
+    sleep 0.1
+    internet /usr/bin/python3 -c '
+import socket, sys
+sender = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+sender.bind((sys.argv[1], 5555))
+sender.sendto(b"a command", (sys.argv[2], 6001))' "$1" "$2"
+    wait $!
+    tail -n 1 $BYPASS/heard
+    rm $BYPASS/heard
+}
+
+@test "a packet that went nowhere invites no peer" {
+    galaf_firewall stop
+    same "a command" "$(invited 198.18.0.10 192.0.2.2 $BYPASS/forged.py device-loopback 4)"
+    galaf_firewall start
+    for way in unicast-by-loopback device-loopback message-by-loopback; do
+        same timeout "$(invited 198.18.0.10 192.0.2.2 $BYPASS/forged.py $way 4)" "what came in after $way"
+        same timeout "$(invited 2001:2:0:1::10 2001:db8::2 $BYPASS/forged.py $way 6)" "what came in after $way"
+    done
+    packets=0
+    row "in: a peer's packet, invited by one to it bound to lo" "nothing comes in"
+}
+
+# answered USER [COMMAND ...]: what the peer hears from UDP port 6000, where that user's program listens, run by the command.
+answered() {
+    as "$1" "${@:2}" $BYPASS/forged.py shared-port 4 >$BYPASS/shared 3>&- &
+    eventually 10 grep -qs ready $BYPASS/shared
+    internet /usr/bin/python3 -c '
+import socket
+peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+peer.bind(("198.18.0.10", 0))
+peer.settimeout(1)
+peer.sendto(b"question", ("192.0.2.2", 6000))
+try:
+    print(peer.recv(100).decode())
+except OSError as error:
+    print("nothing")'
+    wait $! || true
+    rm $BYPASS/shared
+}
+
+@test "a port that is open inwards is answered from by whom the entry names, root and the kernel alone" {
+    galaf_config --set '$.inbound' '{ "bob": "udp dport 6000", "root": "icmp type echo-request" }'
+    passes galaf_config --yes
+    same answer "$(answered bob)"
+    same answer "$(answered root)"
+    same nothing "$(answered alice)"
+    same nothing "$(answered alice galaf browser)"
+    packets=0
+    row "UDP answered by a socket that shares the port of a service" EPERM
+    galaf_config --set '$.inbound' '{ "browser": "udp dport 6000", "root": "icmp type echo-request" }'
+    passes galaf_config --yes
+    same answer "$(answered alice galaf browser)"
+    same nothing "$(answered bob)"
+    passes internet ping -n -c 1 -W 2 192.0.2.2
+    galaf_config --set '$.inbound' '{}'
+    passes galaf_config --yes
+}
+
 @test "a packet for elsewhere doesn't go by way of loopback, not even on a router" {
     sysctl --quiet net.ipv4.ip_forward=1
-    holds "UDP bound to lo, with forwarding on" "done" as alice $BYPASS/send.py bound-to-loopback
+    holds "UDP bound to lo, with forwarding on" EPERM as alice $BYPASS/send.py bound-to-loopback
     sysctl --quiet net.ipv4.ip_forward=0
 }
 
@@ -272,7 +372,7 @@ prepare_set_gid() {
 
 @test "an id of /etc/subgid whose low 16 bits are a group's is not that group" {
     local gid
-    gid=$((131072 + $(gid_of shell)))
+    gid=$((65536 + $(gid_of shell)))
     passes as alice $BYPASS/namespace.py make 100000 "$gid" sleep 0
     holds "a gid of /etc/subgid with the same low 16 bits" ECONNREFUSED as alice $BYPASS/namespace.py make 100000 "$gid" $BYPASS/send.py tcp4
     holds "the group's gid through newgidmap" "not allowed" as alice unshare --user bash -c \
