@@ -34,7 +34,7 @@ install: all
 	$(call put,755,$(wildcard sbin/*),$(sbindir))
 	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.nft lib/galaf/*.bpf.o),$(libdir))
 	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
-	$(call put,644,$(wildcard systemd/*.service systemd/*.timer),$(unitdir))
+	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path),$(unitdir))
 	$(foreach d,$(wildcard systemd/*.d),$(call put,644,$(wildcard $(d)/*),$(unitdir)/$(notdir $(d))))
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\

@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from . import files, firewall, generation, paths, resolver, sysctl
+from . import files, firewall, generation, paths, resolver, sweep, sysctl
 from .errors import GalafError
 from .run import run
 
@@ -52,6 +52,7 @@ def _settle_names(folder, before):
     old = generation.text(before, "dnsmasq.conf")
     if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
+        sweep.begin(folder)
 
 
 def reopen():

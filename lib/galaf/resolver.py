@@ -28,6 +28,8 @@ LINKS = {
         Path("/etc/dnsmasq.d/00-galaf.conf"): SHIPPED / "dnsmasq.d/00-galaf.conf",
     },
 }
+_OPTIONS = {"NetworkManager": (Path("/etc/NetworkManager/dnsmasq.d"),),
+            "dnsmasq": (Path("/etc/dnsmasq.d"), Path("/etc/dnsmasq.conf"))}     # as Debian's init script has it
 _PROCESS = {"NetworkManager": "/run/NetworkManager/dnsmasq.pid", "dnsmasq": "/run/dnsmasq/dnsmasq.pid"}
 
 
@@ -64,7 +66,24 @@ def obstacle():
     if service() == "dnsmasq" and not _asked():
         return ("/etc/resolv.conf does not name 127.0.0.1, so the dnsmasq service is not asked: make it do so, or with "
                 "NetworkManager, which writes that file, apt remove dnsmasq: it runs a dnsmasq of its own")
+    validating = _validating()
+    if validating:
+        return (f"{validating} has dnsmasq validate DNSSEC, which needs its cache, and an answer from that enters no "
+                "set: take the line dnssec out there, and leave validation to a resolver beyond")
     return _too_old(run("dnsmasq", "--version"))
+
+
+def option_files():
+    """The files of options that this machine's dnsmasq reads, galaf's own left out."""
+    folder, *files = _OPTIONS.get(service(), (Path("/nowhere"),))
+    found = [*files, *(sorted(folder.iterdir()) if folder.is_dir() else ())]
+    return [file for file in found if file.is_file() and file not in LINKS[service()]]
+
+
+def _validating():
+    """The file in which dnsmasq is told to validate DNSSEC, or None."""
+    texts = {file: file.read_text(encoding="utf-8", errors="replace") for file in option_files()}
+    return next((file for file, text in texts.items() if re.search(r"^\s*dnssec\s*$", text, re.MULTILINE)), None)
 
 
 def silenced(conf, ids):
@@ -185,7 +204,7 @@ def _stumbles(name):
 
 
 def forget():
-    """Empties dnsmasq's cache: an answer from the cache enters no set, so a new set would stay empty.
+    """Has dnsmasq read /etc/hosts again, and forget what it keeps where it keeps answers.
 
     No other dnsmasq is told: SIGHUP ends one that has just been started, as to check options.
     """

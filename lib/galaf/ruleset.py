@@ -134,8 +134,9 @@ def _counter_sets():
 def _domain_sets(entries):
     for entry in entries:
         for family in domain_families(entry):
-            yield (f"set {entry.name}_{family} {{ type ipv{family}_addr; flags dynamic,timeout; "
-                   f"timeout {entry.timeout}s; }}", entry.path)
+            for old in ("", "old/"):
+                yield (f"set {old}{entry.name}_{family} {{ type ipv{family}_addr; flags dynamic,timeout; "
+                       f"timeout {entry.timeout}s; }}", entry.path)
 
 
 def domain_families(entry):
@@ -348,12 +349,16 @@ def _grants(conf, entries):
 
 
 def _grant(entry, rule):
-    """The lines for one rule of an entry; with domains, use of an address sets its time back to full."""
+    """The lines for one rule of an entry; with domains, use of an address sets its time back to full.
+
+    "old/": the addresses that sweep.py has moved, which dnsmasq may add to the other set anew.
+    """
     if not entry.domains:
         return _accept(rule, "accept")
     return [" ".join(filter(None, (
-        f"{_PROTO[family]} daddr @{entry.name}_{family}", rule.text,
-        f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} accept"))) for family in rule.families]
+        f"{_PROTO[family]} daddr @{old}{entry.name}_{family}", rule.text,
+        f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} accept")))
+        for family in rule.families for old in ("", "old/")]
 
 
 def _ids(conf, number):

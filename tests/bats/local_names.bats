@@ -55,6 +55,14 @@ JSON
     done
 }
 
+@test "a dnsmasq that validates DNSSEC, for which it needs its cache: refused with the file, before anything changes" {
+    echo dnssec >/etc/dnsmasq.d/validate.conf
+    echo '{ "groups": { "web": { "domains": [ "web.example" ] } } }' >"$CONF"
+    fails 1 galaf_config --yes
+    rm /etc/dnsmasq.d/validate.conf
+    says "/etc/dnsmasq.d/validate.conf has dnsmasq validate DNSSEC" "nothing was changed"
+}
+
 @test "names that strict DNS can't let through: refused at their place; with open DNS they are reached" {
     printf '%s\n' "198.18.0.81 host_1.web.example" "198.18.0.82 img_cdn.web.example" >>/run/internet-hosts
     internet kill -HUP "$(cat /run/internet-dnsmasq.pid)"
@@ -73,4 +81,66 @@ JSON
   "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" } } }
 JSON
     fails 2 in_group web getent ahostsv4 img_cdn.web.example      # the limit that the manual tells
+}
+
+@test "names that this machine answers itself are reached: /etc/hosts, host-record, address, addn-hosts; also below a domain" {
+    cp /etc/hosts /tmp/hosts
+    echo "198.18.0.71 files.local.example deep.er.local.example" >>/etc/hosts
+    echo "198.18.0.72 more.local.example" >/etc/more-hosts
+    printf '%s\n' host-record=record.local.example,198.18.0.73,2001:2:0:1::73 address=/wild.local.example/198.18.0.74 \
+        addn-hosts=/etc/more-hosts >/etc/dnsmasq.d/own.conf
+    passes service dnsmasq restart
+    for option in "" --no-ebpf; do
+        configure <<<'{ "users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } } }'
+        # shellcheck disable=SC2086
+        configure $option <<'JSON'
+{ "users": { "dnsmasq": { "rule": "udp dport 53" } },
+  "groups": { "web": { "domains": [ "local.example" ], "rule": "tcp dport 80", "timeout": "10s" },
+              "one": { "domains": [ "files.local.example" ], "rule": "tcp dport 80" } } }
+JSON
+        for name in files deep.er more record wild; do
+            passes in_group web curl -sS --max-time 5 "http://$name.local.example/"
+        done
+        passes in_group web curl -sS6 --max-time 5 "http://record.local.example/"
+        passes in_group one curl -sS --max-time 5 http://files.local.example/
+        fails 7 in_group one curl -sS --max-time 5 http://198.18.0.72/
+    done
+    sleep 21    # twice the timeout: they are kept
+    for name in files more record wild; do
+        passes in_group web curl -sS --max-time 5 "http://$name.local.example/"
+    done
+    echo "198.18.0.75 new.local.example" >>/etc/hosts      # with systemd galaf-names.path sees it
+    passes galaf_dns resolve
+    passes in_group web curl -sS --max-time 5 http://new.local.example/
+    cat /tmp/hosts >/etc/hosts
+    rm /etc/dnsmasq.d/own.conf
+    passes service dnsmasq restart
+}
+
+@test "six domains that nobody knows: looked up ahead once each, without the search list" {
+    cp /etc/resolv.conf /tmp/resolv.conf
+    echo "search home.example corp.example" >>/etc/resolv.conf
+    configure <<'JSON'
+{ "users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": {
+    "domains": [ "n1.nobody.test", "n2.nobody.test", "n3.nobody.test", "n4.nobody.test", "n5.nobody.test", "n6.nobody.test" ] } } }
+JSON
+    before=$(wire_packets wire_dns)
+    passes galaf_dns resolve
+    asked=$(($(wire_packets wire_dns) - before))
+    echo "# $asked queries" >&3
+    [ "$asked" -le 13 ] || complain "$asked queries for A and AAAA of six names"
+    cat /tmp/resolv.conf >/etc/resolv.conf
+}
+
+@test "a name server that is silent, or refuses: looking ahead ends, and asks no more than twice" {
+    configure <<<'{ "users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } } }'
+    service dnsmasq stop
+    start=$SECONDS
+    passes galaf_dns resolve
+    [ $((SECONDS - start)) -le 6 ] || complain "it took $((SECONDS - start)) seconds"
+    (sleep 1 && service dnsmasq start) >/dev/null 2>&1 3>&- &
+    nft flush set inet galaf web_4
+    passes galaf_dns resolve
+    passes nft list set inet galaf web_4
+    says 198.18.0.10
 }
