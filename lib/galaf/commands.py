@@ -7,6 +7,8 @@ import stat
 from . import names
 
 SET_GID = "is set-gid"
+PERMITTED = slice(4, 8), slice(12, 16)  # of security.capability: struct vfs_cap_data in linux/capability.h
+NAMESPACED = 3  # its revision, where a program gets the capabilities in one user namespace alone
 LINKS = 40      # symbolic links on one way: MAXSYMLINKS in the kernel's include/linux/namei.h
 
 
@@ -83,12 +85,24 @@ def privilege(program):
     """What a program gains when it is executed, as a phrase such as "is set-uid"; None if nothing."""
     try:
         mode = os.stat(program).st_mode
-        if "security.capability" in os.listxattr(program):
+        if capabilities(program):
             return "has file capabilities"
     except OSError:
         return None
     bits = {"is set-uid": stat.S_ISUID, SET_GID: stat.S_ISGID}
     return next((phrase for phrase, bit in bits.items() if mode & bit), None)
+
+
+def capabilities(path):
+    """The permitted capabilities that a file gives here, as bits; 0 where it gives none.
+
+    Any user can give a file capabilities in a user namespace of the user's own: they are none outside.
+    """
+    try:
+        data = os.getxattr(path, "security.capability", follow_symlinks=False)
+    except OSError:
+        return 0
+    return 0 if data[3] == NAMESPACED else int.from_bytes(b"".join(data[part] for part in PERMITTED), "little")
 
 
 def steps(path):

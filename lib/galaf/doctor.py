@@ -203,17 +203,9 @@ def launcher(_known):
         return Result(BROKEN, changeable, f"chown root:root {LAUNCHER}; chmod 755 {LAUNCHER}; dpkg-reconfigure galaf")
     if status.st_nlink > 1:
         return Result(BROKEN, f"{LAUNCHER} has another name: a hard link", "find it with find / -samefile, remove it")
-    if not capabilities(LAUNCHER) & CAP_SETGID:
+    if not commands.capabilities(LAUNCHER) & CAP_SETGID:
         return Result(BROKEN, f"{LAUNCHER} has not cap_setgid: it starts nothing", "dpkg-reconfigure galaf")
     return Result(OK, f"{LAUNCHER} is root's and has cap_setgid")
-
-
-def capabilities(path):
-    """The permitted file capabilities 0 to 31 of a file, as bits; 0 where it has none."""
-    try:
-        return int.from_bytes(os.getxattr(path, "security.capability", follow_symlinks=False)[PERMITTED], "little")
-    except OSError:
-        return 0
 
 
 @functools.lru_cache(maxsize=None)
@@ -234,8 +226,8 @@ def set_group(known):
 
 def setgid_capability(_known):
     """No other program may become any group."""
-    found = [path for _, _, path in executables() if capabilities(path) & CAP_SETGID
-             and path != LAUNCHER and os.path.basename(path) != "newgidmap"]
+    found = [path for _, _, path in executables() if commands.capabilities(path) & CAP_SETGID
+             and path not in (LAUNCHER, "/usr/bin/newgidmap")]
     if found:
         return Result(BROKEN, f"cap_setgid, and with it every application group, is given to {few(found)}",
                       "setcap -r, unless the program is meant to have it")

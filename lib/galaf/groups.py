@@ -90,8 +90,11 @@ def owned(low, high, progress=None):
 
 
 def executables():
-    """"MODE GID PATH" of each executable file of the local file systems; the mode is octal."""
-    return _find(None, "-type", "f", "-perm", "/111", "-printf", "%m %G %p\\0")
+    """"MODE GID PATH" of each executable file of the local file systems; the mode is octal.
+
+    Less those that are mounted nosuid, where neither modes nor capabilities give anything: users bring some.
+    """
+    return _find(None, "-type", "f", "-perm", "/111", "-printf", "%m %G %p\\0", without="nosuid")
 
 
 def delete(name, progress=None):
@@ -119,11 +122,15 @@ def deleted(name, files, kept):
                   f"the first is {kept[0]!r}")
 
 
-def _find(progress, *expression):
-    """What find(1) prints of each local file system, cut at NUL; folders that can't be read are left out."""
-    mounts = _mounts()
-    for mount, kind in mounts.items():
-        if _is_local(kind):
+def _find(progress, *expression, without=None):
+    """What find(1) prints of each local file system, cut at NUL; folders that can't be read are left out.
+
+    without: an option of the mounts to leave out.
+    """
+    listed = _mounts()
+    mounts = {mount: kind for mount, (kind, _) in listed.items()}
+    for mount, (kind, options) in listed.items():
+        if _is_local(kind) and without not in options:
             yield from _counted(progress, mount, records(
                 "find", mount, "-ignore_readdir_race", *_within(mount, kind, mounts), *expression,
                 ",", "-type", "d", "-printf", "\\0"))
@@ -143,9 +150,9 @@ def _counted(progress, mount, found):
 
 
 def _mounts():
-    """{mount point: type of its file system}."""
-    listed = json.loads(run("findmnt", "--json", "--list", "--output", "TARGET,FSTYPE"))["filesystems"]
-    return {mount["target"]: mount["fstype"] for mount in listed}
+    """{mount point: (type of its file system, its mount's options)}."""
+    listed = json.loads(run("findmnt", "--json", "--list", "--output", "TARGET,FSTYPE,VFS-OPTIONS"))["filesystems"]
+    return {mount["target"]: (mount["fstype"], mount["vfs-options"].split(",")) for mount in listed}
 
 
 @functools.lru_cache(maxsize=None)

@@ -231,6 +231,27 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     rm $'/dev/shm/\xff'
 }
 
+@test "set_group, setgid_capability: what any user can make gives nothing, and is no fault" {
+    as alice cp /usr/bin/true /home/alice/tool
+    passes as alice unshare --user --map-root-user setcap cap_setgid+ep /home/alice/tool
+    passes getcap -n /home/alice/tool
+    says "cap_setgid=ep [rootid=1000]"
+    finds ok setgid_capability
+    mkdir /tmp/stick
+    mount -t tmpfs -o nosuid,mode=755 none /tmp/stick     # as udisks mounts what a user plugs in
+    cp /usr/bin/curl /home/alice/tool /tmp/stick
+    chgrp web /tmp/stick/curl
+    chmod 2755 /tmp/stick/curl
+    setcap cap_setgid+ep /tmp/stick/tool
+    finds ok set_group
+    finds ok setgid_capability
+    mount --bind /tmp/stick /mnt
+    mount -o remount,bind,suid /mnt
+    finds broken set_group /mnt/curl
+    finds broken setgid_capability /mnt/tool
+    umount /mnt /tmp/stick
+}
+
 @test "written_commands: changed since galaf_config looked, and trusted ones" {
     finds ok written_commands
     mkdir -p /opt/tools
