@@ -90,7 +90,7 @@ docker_forwards() {
     configure <<'JSON'
 {
     "config": { "forward": [ "iifname \"docker0\"", "oifname \"docker0\" tcp dport 80" ] },
-    "users": { "root": { "rule": "oifname \"docker0\"" } },
+    "users": { "root": { "domains": [], "rule": "oifname \"docker0\" tcp dport 80" }, "dnsmasq": { "rule": "udp dport 53" } },
     "inbound": { "web": "tcp dport 8000" }, "groups": { "web": { "rule": "tcp dport 80" } }
 }
 JSON
@@ -98,6 +98,7 @@ JSON
 
 # docker_with nft|legacy: Docker with that kind of iptables.
 docker_with() {
+    start_dnsmasq
     others docker.io
     others busybox-static
     update-alternatives --set iptables "/usr/sbin/iptables-$1"
@@ -113,6 +114,7 @@ docker_with() {
     docker run --detach --rm --publish 8080:80 --name server box /httpd -f -p 80
     run ! from_outside 8080
     docker_forwards
+    run ! resolves root web.example
     passes container
     fails 7 container --network host
     from_outside 8080
@@ -131,6 +133,9 @@ docker_with() {
     docker_with legacy
 }
 
+# resolves USER NAME: whether a program of the user's does.
+resolves() { setpriv --reuid "$1" --regid "$(id -g "$1")" --clear-groups getent hosts "$2"; }
+
 # in_guest COMMAND ...: runs it in what stands for a virtual machine on libvirt's bridge.
 in_guest() { nsenter --net=/run/netns/guest "$@"; }
 
@@ -144,15 +149,16 @@ plug_in_guest() {
     eventually 10 in_guest grep -q 1 /sys/class/net/eth0/carrier
 }
 
-# from_dnsmasq dns|dhcp: whether libvirt's dnsmasq answers the guest's query for web.example, or offers an address.
+# from_dnsmasq dns NAME|dhcp: whether libvirt's dnsmasq answers the guest's query for NAME.example, or offers an address.
 from_dnsmasq() {
-    in_guest python3 - "$1" <<'PY'
+    in_guest python3 - "$@" <<'PY'
 import socket, sys
 asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 asking.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 asking.settimeout(5)
 if sys.argv[1] == "dns":
-    asking.sendto(b"\0\7\1\0\0\1\0\0\0\0\0\0\3web\7example\0\0\1\0\1", ("192.168.122.1", 53))
+    label = bytes([len(sys.argv[2])]) + sys.argv[2].encode()
+    asking.sendto(b"\0\7\1\0\0\1\0\0\0\0\0\0" + label + b"\7example\0\0\1\0\1", ("192.168.122.1", 53))
     sys.exit(asking.recv(500)[3] & 15)
 asking.bind(("", 68))
 asking.sendto(b"\1\1\6\0" + b"gala" + b"\0\0\x80\0" + bytes(16) + b"\2\0\0\0\0\7" + bytes(202)
@@ -169,24 +175,33 @@ PY
     plug_in_guest
     galaf_holds
     run ! in_guest curl -sS --max-time 3 http://198.18.0.10/
-    run ! from_dnsmasq dns
+    run ! from_dnsmasq dns web
     run ! from_dnsmasq dhcp
     configure <<'JSON'
 {
     "config": { "forward": [ "iifname \"virbr0\"" ] },
     "users": {
         "dnsmasq": { "rule": "udp dport 53" },
-        "root": { "rule": "oifname \"virbr0\" udp sport 67 udp dport 68" },
-        "nobody": { "rule": "oifname \"virbr0\" icmp type echo-request" }
+        "root": { "domains": [], "rule": "oifname \"virbr0\" udp sport 67 udp dport 68" },
+        "nobody": { "domains": [ "web.example" ], "rule": "oifname \"virbr0\"" }
     },
     "inbound": { "nobody": [ "iifname \"virbr0\" udp dport { 53, 67 }", "iifname \"virbr0\" tcp dport 53" ] },
     "groups": { "web": { "rule": "tcp dport 80" } }
 }
 JSON
     passes in_guest curl -sS --max-time 3 http://198.18.0.10/
-    from_dnsmasq dns
+    from_dnsmasq dns web
     from_dnsmasq dhcp
     galaf_holds
+    run ! from_dnsmasq dns other
+    for name in web.example other.example; do
+        run ! resolves root $name
+        run ! resolves alice $name
+    done
+    passes resolves nobody web.example
+    run ! resolves nobody other.example
+    run galaf_doctor services
+    says "dnsmasq, run by nobody, listens at 192.168.122.1:53 tcp" '$.users.nobody lets it out'
     passes virsh net-destroy default
     galaf_holds
 }
