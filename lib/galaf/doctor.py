@@ -18,25 +18,28 @@ from pathlib import Path
 from debian import deb822
 from debian.debian_support import Version
 
-from . import accounts, commands, conf, firewall, foreign, generation, groups, iprule, paths, probe, resolver
+from . import (accounts, commands, conf, firewall, foreign, generation, groups, iprule, listeners, paths, probe,
+               resolver)
 from .errors import GalafError
+from .names import user_name
 from .plan import Plan
 from .run import run
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
 LAUNCHER = "/usr/bin/galaf"
 CAP_SETGID = 1 << 6
-PERMITTED = slice(4, 8)     # of security.capability: struct vfs_cap_data in linux/capability.h, little-endian
 UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 DENIED_MODULES = "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
+SERVER = "127.0.0.1"
 SHOWN = 5
 
 Result = namedtuple("Result", "state what mend", defaults=("",))
-Facts = namedtuple("Facts", "folder meta conf ids")
+Facts = namedtuple("Facts", "folder meta conf ids damage", defaults=("",))
 Facts.__doc__ = """What the checks stand on.
 
-folder: the generation in force, or None; meta: what it says of itself; conf, ids: its
-configuration and the ids of its names, empty ones where there is none.
+folder: the active generation, or None; meta: what it says of itself; conf, ids: its
+configuration and the ids of its names, empty ones where there is none; damage: why it
+can't be read, "" if it can.
 """
 
 
@@ -45,6 +48,14 @@ def facts():
     folder = generation.good()
     if folder is None:
         return Facts(None, {}, conf.Conf(), accounts.Ids())
+    try:
+        return kept(folder)
+    except Exception as error:      # whatever a damaged file leads to, the other checks go on
+        return Facts(folder, {"table": generation.table(folder)}, conf.Conf(), accounts.Ids(), str(error))
+
+
+def kept(folder):
+    """The Facts of a generation that is whole."""
     text = generation.text(folder, "galaf_conf.json")
     name = f"{folder}/galaf_conf.json"
     configuration = conf.parse(text, name)
@@ -53,12 +64,16 @@ def facts():
 
 
 def examine(check, known):
-    """The list of Results of one check; what can't be looked at is a warning."""
+    """The list of Results of one check; what can't be looked at is a warning, a check that crashes is broken."""
     try:
         found = check(known)
+        return [found] if isinstance(found, Result) else list(found)
     except (GalafError, OSError) as error:
-        return [Result(WARNING, f"could not be looked at: {' '.join(str(error).split())}", "mend that, and try again")]
-    return [found] if isinstance(found, Result) else list(found)
+        return [Result(WARNING, f"could not be looked at: {few([' '.join(str(error).split())])}",
+                       "mend that, and try again")]
+    except Exception as error:      # the other checks go on
+        return [Result(BROKEN, f"this check itself failed: {type(error).__name__}: {few([error])}",
+                       "see whether the files that it looks at are damaged: galaf_doctor(8)")]
 
 
 def few(items):
@@ -72,6 +87,10 @@ def rules(known):
     """The ruleset in the kernel is the one that was kept, and enforces."""
     if known.folder is None:
         return Result(BROKEN, "no rules are kept: nothing is enforced", "edit galaf_conf.json and run galaf_config")
+    damage = known.damage or damaged(known.folder)
+    if damage:
+        return Result(BROKEN, "the kept generation is damaged, and the next boot may not load it: "
+                              f"{few(damage.splitlines()[:1])}", "galaf_config")
     table = known.meta["table"]
     if not firewall.loaded(table):
         return Result(BROKEN, f"the table inet {table} is not loaded: nothing is enforced", "galaf_firewall start")
@@ -85,6 +104,15 @@ def rules(known):
     if audited:
         return Result(WARNING, f"audit mode: nothing is refused to {few(audited)}", 'take "mode" out there')
     return Result(OK, f"table inet {table}, generation {known.folder.name}, is in force as it was kept")
+
+
+def damaged(folder):
+    """Why the ruleset of a generation can't be loaded again; "" if it can."""
+    try:
+        generation.rules(folder)
+    except GalafError as error:
+        return str(error)
+    return ""
 
 
 def kept_in_kernel(folder, table):
@@ -137,15 +165,21 @@ def file(known):
 
 def probe_out(known):
     """A real program outside every group is refused, by these rules, when it tries to reach the network."""
+    return untried(known) or [probed(family, outcome)
+                              for family, outcome in probe.try_out(known.meta["table"]).items()]
+
+
+def untried(known):
+    """The Result where a program that should be refused can't be tried; None if it can."""
     if known.folder is None or not firewall.loaded(known.meta["table"]):
         return Result(BROKEN, "not tried, since no rules are loaded", "galaf_config, or galaf_firewall start")
     if known.meta.get("mode") == "audit":
         return Result(WARNING, "not tried, since the mode is audit and nothing is refused",
                       'galaf_config with "mode": "enforce"')
-    if probe.NOBODY in known.ids.users.values():
-        return Result(WARNING, "not tried, since the user nobody has an entry, which holds for every service that "
-                               "runs as nobody", "give the service a user of its own")
-    return [probed(family, outcome) for family, outcome in probe.try_out(known.meta["table"]).items()]
+    if probe.STRANGER in known.ids.users.values():
+        return Result(WARNING, f"not tried, since the user with the uid {probe.STRANGER} has an entry",
+                      "give that user another uid")
+    return None
 
 
 def probed(family, outcome):
@@ -379,11 +413,15 @@ def strict_dns(known):
                       f"take {opened} out of $.config")
     if not any(entry.domains for entry in known.conf.entries()) and resolver.service() is None:
         return Result(OK, "no entry has domains, and nothing here resolves names")
-    said = probe.ask_name("127.0.0.1")
+    return asked(probe.ask_name(SERVER)) or Result(OK, "a name asked for by a program outside every group is refused")
+
+
+def asked(said):
+    """The Result of a query that should have been refused, but was not; None if it was."""
     if said == "REFUSED":
-        return Result(OK, "a name asked for by a program outside every group is refused")
+        return None
     if said == "silent":
-        return Result(BROKEN, "nothing answers at 127.0.0.1, so nobody resolves names",
+        return Result(BROKEN, f"nothing answers at {SERVER}, so nobody resolves names",
                       f"service {resolver.service() or 'dnsmasq'} restart")
     return Result(BROKEN, f"a name asked for by a program outside every group is answered: {said}",
                   "galaf_dns connect; galaf_config")
@@ -401,6 +439,52 @@ def other_resolvers(_known):
         return Result(WARNING, f"names are resolved by a service for any program: {few(found)}: it is refused, or "
                                "if it has an entry, is a way out", "apt remove it")
     return Result(OK, "no service resolves names on behalf of others")
+
+
+def services(known):
+    """Resolvers and proxies on this machine, which work for whoever asks, have no entry that lets them out.
+
+    Nor do applications listen, as a proxy would.  What lets each out, and who runs it, is told.
+    """
+    found = {}
+    for one in others_listeners():
+        entry = entry_of(known, one)
+        application = entry and entry.place[0] == "groups" and one.protocol == "tcp"
+        if listeners.works_for_others(one) or application:
+            found.setdefault((described(one), entry.path if entry else ""), []).append(listeners.place(one))
+    for (who, path), places in found.items():
+        if path:
+            yield Result(WARNING, f"{who} listens at {few(places)}, and {path} lets it out, and whoever asks it",
+                         f"{path} should have domains, or go; or stop the program: see galaf_doctor(8)")
+        else:
+            yield Result(OK, f"{who} listens at {few(places)}; no entry lets it out")
+    if not found:
+        yield Result(OK, "no resolver or proxy listens on this machine, but for galaf's dnsmasq")
+
+
+def others_listeners():
+    """The Listeners of this machine, less those of the dnsmasq that programs ask."""
+    every = listeners.found()
+    own = {(one.program, one.uid) for one in every
+           if one.program == "dnsmasq" and one.port == 53 and one.address in (SERVER, "0.0.0.0")}
+    return [one for one in every if (one.program, one.uid) not in own]
+
+
+def entry_of(known, listener):
+    """The entry whose rules let a listener's process out, or None."""
+    for entry in known.conf.entries():
+        number = known.ids.of(entry)
+        if entry.rules and number is not None and number == (
+                listener.gid if entry.place[0] == "groups" else listener.uid):
+            return entry
+    return None
+
+
+def described(listener):
+    """A listener's program and who runs it, as a phrase."""
+    if listener.uid is None:
+        return listener.program
+    return f"{few([listener.program])}, run by {user_name(listener.uid) if listener.uid != 1 else 'daemon'},"
 
 
 def routing(known):
@@ -484,4 +568,4 @@ def apt(_known):
 
 CHECKS = (rules, file, probe_out, guard, units, marks, cgroup1, routing, launcher, members, set_group,
           setgid_capability, written_commands, privileges, namespaces, guarded, families, packages, names, strict_dns,
-          other_resolvers, other_tables, others, ping, apt)
+          other_resolvers, services, other_tables, others, ping, apt)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real tries to reach what is closed, by a program outside of every group: nobody's, in the group nogroup."""
+"""Real tries to reach what is closed, by a program outside of every group, of a user that no one is."""
 from collections import namedtuple
 
 from . import counters, mark
 from .run import run
 
-NOBODY = 65534      # uid and gid of nobody and nogroup: Debian Policy 9.2.2
+STRANGER = 65533    # uid and gid that Debian gives to no one: Policy 9.2.2; nobody is some services'
 ADDRESSES = {4: "203.0.113.113", 6: "2001:db8:ffff::113"}   # for documentation, nobody's: RFC 5737, RFC 3849
 PORT = 9            # discard
 TCP = 6
@@ -35,7 +35,7 @@ print(said, time.monotonic() - began)
 ASK = """
 import socket, sys
 socket.setdefaulttimeout(float(sys.argv[2]))
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as asking:
     try:
         asking.connect((sys.argv[1], 53))
         asking.send(bytes.fromhex("676101000001000000000000") + b"\\x0cgalaf-doctor\\x07invalid\\0\\0\\1\\0\\1")
@@ -76,7 +76,7 @@ def try_out(table):
     found = {}
     for family, address in ADDRESSES.items():
         before = refused(table, family)
-        error, seconds = as_nobody(CONNECT, address, str(PORT), str(SECONDS)).split()
+        error, seconds = as_stranger(CONNECT, address, str(PORT), str(SECONDS)).split()
         found[family] = Outcome(address, error, float(seconds), refused(table, family) > before)
     return found
 
@@ -86,18 +86,17 @@ def refused(table, family):
     name = f"denied{family}"
     counts, _ = counters.read(table, [name])
     return sum(count.packets for count in counts.get(name, ())
-               if count.key == (mark.encode(NOBODY, NOBODY), ADDRESSES[family], TCP, PORT))
+               if count.key == (mark.encode(STRANGER, STRANGER), ADDRESSES[family], TCP, PORT))
 
 
 def is_own(refusal):
     """Whether a denied.Refusal is of a try made here."""
-    return (refusal.mark == mark.encode(NOBODY, NOBODY)
-            and (refusal.domain == NAME or (refusal.destination in ADDRESSES.values() and refusal.port == PORT)))
+    return refusal.mark == mark.encode(STRANGER, STRANGER)
 
 
 def ask_name(server):
     """What a name server says to a name that does not exist: the name of its RCODE (RFC 1035), or "silent"."""
-    said = as_nobody(ASK, server, str(SECONDS)).strip()
+    said = as_stranger(ASK, server, str(SECONDS)).strip()
     return CODES.get(said, said)
 
 
@@ -106,7 +105,7 @@ def enter_namespace():
 
     "entered", "refused", or "none" where the kernel makes no user namespaces.
     """
-    return run("sh", "-c", ENTER, "sh", str(NOBODY), str(LAST_GROUP)).strip()
+    return run("sh", "-c", ENTER, "sh", str(STRANGER), str(LAST_GROUP)).strip()
 
 
 def other_sockets():
@@ -114,12 +113,12 @@ def other_sockets():
 
     "refused" by galaf_mark's guard; else PPPoE's is tried, as any program may: "made" or "none".
     """
-    if as_nobody(SOCKETS, GUARDED_FAMILY).strip() == "EPERM":
+    if as_stranger(SOCKETS, GUARDED_FAMILY).strip() == "EPERM":
         return "refused"
-    return "made" if as_nobody(SOCKETS, PPPOE).strip() == "made" else "none"
+    return "made" if as_stranger(SOCKETS, PPPOE).strip() == "made" else "none"
 
 
-def as_nobody(program, *arguments):
+def as_stranger(program, *arguments):
     """Runs a Python program without any permission; returns what it prints."""
-    return run("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all",
+    return run("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "--inh-caps=-all",
                "--bounding-set=-all", "--no-new-privs", "/usr/bin/python3", "-I", "-c", program, *arguments)

@@ -116,6 +116,55 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     ip route add default via 192.0.2.1
 }
 
+# serves PORT COMMAND ...: runs a web server that way, in the background, until it listens; stops ends it.
+serves() {
+    local port=$1
+    shift
+    "$@" /usr/bin/python3 -m http.server --bind 127.0.0.1 "$port" >/dev/null 2>&1 3>&- &
+    eventually 20 pidof_server
+}
+pidof_server() { server=$(ss -Hltnp "sport = :$port" | grep -o 'pid=[0-9]*'); }
+stops() {
+    kill "${server#pid=}"
+    eventually 10 no_server
+}
+no_server() { [ ! -e "/proc/${server#pid=}" ]; }
+
+@test "services: a proxy of a user's, with and without an entry, and one that an application runs" {
+    finds ok services "but for galaf's dnsmasq"
+    serves 3128 as alice
+    finds ok services "run by alice, listens at 127.0.0.1:3128 tcp; no entry lets it out"
+    galaf_config --set '$.users.alice' '{ "rule": "tcp dport 80" }'
+    passes galaf_config --yes
+    finds warning services "run by alice, listens at 127.0.0.1:3128 tcp" '$.users.alice lets it out'
+    stops
+    serves 54321 in_group web
+    finds warning services "127.0.0.1:54321 tcp" '$.groups.web lets it out'
+    stops
+    serves 54322 as alice       # a port as any other, and no application
+    finds ok services "but for galaf's dnsmasq"
+    stops
+}
+
+@test "a check that crashes, and a generation that is damaged, are told, and the other checks go on" {
+    cp -a /etc/gshadow /tmp/gshadow
+    echo nonsense >>/etc/gshadow
+    fails 1 galaf_doctor members apt
+    says "broken   members           this check itself failed: ValueError" "ok       apt"
+    says_not Traceback
+    cp -a /tmp/gshadow /etc/gshadow
+    for name in galaf_conf.json meta.json ruleset.nft; do
+        for text in "" '{ "groups"'; do
+            printf '%s' "$text" >"/var/lib/galaf/good/$name"
+            fails 1 galaf_doctor rules members probe_out apt
+            says "broken   rules" "ok       members" "ok       probe_out" "ok       apt"
+            says_not Traceback
+            passes galaf_config --yes
+        done
+    done
+    finds ok rules
+}
+
 @test "guard, units: not enabled, or replaced by one that comes late" {
     finds ok guard
     finds ok units

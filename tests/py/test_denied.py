@@ -250,7 +250,7 @@ def test_whoever_is_in_no_application_group_is_known_by_the_user():
 
 
 def test_the_doctors_own_tries_are_not_to_be_allowed():
-    nobody = 65534 << 16 | 65534
+    nobody = 65533 << 16 | 65533
     assert suggested({}, refusal("203.0.113.113", 9, mark=nobody), refusal("2001:db8:ffff::113", 9, mark=nobody),
                      name("galaf-doctor.invalid", mark=nobody)) == ({}, [])
 
