@@ -55,7 +55,8 @@ def grounds(rows):
         named_so = (f", which is {row.domain} by an answer to {row.answer.program} at {denied.clock(row.answer.when)}"
                     if row.answer else "")
         wanted = row.domain if row.way == "name" else what(row) + named_so
-        said.append(f"{who} tried {row.tries} times, last {denied.clock(row.last) or 'at no known time'}: {wanted}")
+        times = "once" if row.tries == 1 else f"{row.tries} times"
+        said.append(f"{who} tried {times}, last {denied.clock(row.last) or 'at no known time'}: {wanted}")
     return said
 
 

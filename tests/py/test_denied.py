@@ -216,9 +216,9 @@ def test_a_suggestion_says_what_it_rests_on():
             name("a.example", mark=mark)]
     when = denied.clock(NOW)
     assert suggest.suggest(data, rows, "x")[2] == [
-        f"$.groups.bare: alice/bare wget tried 1 times, last {when}: 198.18.0.10 tcp 443, which is web.example by an "
+        f"$.groups.bare: alice/bare wget tried once, last {when}: 198.18.0.10 tcp 443, which is web.example by an "
         f"answer to curl at {when}",
-        f"$.groups.bare: alice/bare (program not known) tried 1 times, last {when}: a.example"]
+        f"$.groups.bare: alice/bare (program not known) tried once, last {when}: a.example"]
     many = [name(f"{number}.example", mark=mark) for number in range(25)]
     assert suggest.suggest(data, many, "x")[2][0] == "$.groups.bare: and 15 more, which galaf_denied shows"
     assert suggest.suggest({"groups": {"bare": {"rule": ""}}}, rows, "x")[2] == []
