@@ -467,7 +467,7 @@ def in_nobodys_name(peer):
         peer.wire.frames()
         with opened("dnsmasq", V4) as sock:
             if own_mark is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, own_mark)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("@I", own_mark))
             sent(sock, programs.query(made_up(), 1), (host, 53))
             assert went_out(peer) == bool(own_mark), f"mark {own_mark} at {host}"
 
