@@ -38,9 +38,9 @@ static const struct { const char *name; unsigned mode; } with_mode[] = {
     { "mkdir", 1 }, { "mkdirat", 2 }, { "mknod", 1 }, { "mknodat", 2 },
 };
 static const struct { const char *name; unsigned flags; } with_flags[] = { { "open", 1 }, { "openat", 2 } };
-static const struct { const char *name; unsigned gid; } with_group[] = {
-    { "chown", 2 }, { "fchown", 2 }, { "lchown", 2 }, { "fchownat", 3 },
-    { "chown32", 2 }, { "fchown32", 2 }, { "lchown32", 2 },
+static const struct { const char *name; unsigned gid; bool old; } with_group[] = {
+    { "chown", 2, true }, { "fchown", 2, true }, { "lchown", 2, true }, { "fchownat", 3, false },
+    { "chown32", 2, false }, { "fchown32", 2, false }, { "lchown32", 2, false },
 };
 
 /* A filter can't see what these point to; programs fall back to others, as from clone3 below. */
@@ -81,16 +81,18 @@ static void add_rules(scmp_filter_ctx filter)
         add(filter, ENOSYS, hidden[i], 0, NULL);
 }
 
-/* Refuses to change a file's group to one whose low 16 bits are an application's: 32-bit ABIs have
- * calls that take no more of it, and a container's groups end so.  Each rule is for an aligned block. */
-static void add_group_rules(scmp_filter_ctx filter)
+/* Refuses to change a file's group to an application's: each rule is for an aligned block of them.
+ * old_calls: whether calls of these names look at 16 bits of a gid alone, as those of x86 and arm do. */
+static void add_group_rules(scmp_filter_ctx filter, bool old_calls)
 {
     for (unsigned first = GID_FIRST, size; first <= GID_LAST; first += size) {
         for (size = first & -first; first + size - 1 > GID_LAST; size /= 2)
             ;
-        EACH(i, with_group)
+        EACH(i, with_group) {
+            unsigned mask = old_calls && with_group[i].old ? 0xffff : 0xffffffff;
             add(filter, EPERM, with_group[i].name, 1, (struct scmp_arg_cmp[]){
-                SCMP_CMP(with_group[i].gid, SCMP_CMP_MASKED_EQ, 0xffff & -size, first) });
+                SCMP_CMP(with_group[i].gid, SCMP_CMP_MASKED_EQ, mask & -size, first) });
+        }
     }
 }
 
@@ -104,27 +106,34 @@ static void add_namespace_rules(scmp_filter_ctx filter)
     add(filter, ENOSYS, "clone3", 0, NULL);
 }
 
-/* Makes the filter one for the target's architectures, whatever this machine's is. */
-static bool set_architectures(scmp_filter_ctx filter)
-{
-    bool native = false;
-    EACH(i, architectures) {
-        uint32_t wanted = seccomp_arch_resolve_name(architectures[i]);
-        native = native || wanted == seccomp_arch_native();
-        if (wanted == 0 || (wanted != seccomp_arch_native() && seccomp_arch_add(filter, wanted) != 0))
-            return false;
-    }
-    return native || seccomp_arch_remove(filter, SCMP_ARCH_NATIVE) == 0;
-}
-
-static scmp_filter_ctx make(void)
+/* Makes the filter of one architecture, whatever this machine's is. */
+static scmp_filter_ctx make_one(const char *architecture, bool user_namespaces)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    if (!filter || !set_architectures(filter) ||
+    uint32_t wanted = seccomp_arch_resolve_name(architecture);
+    bool native = wanted == seccomp_arch_native();
+    if (!filter || wanted == 0 ||
+        (!native && (seccomp_arch_add(filter, wanted) != 0 || seccomp_arch_remove(filter, SCMP_ARCH_NATIVE) != 0)) ||
         seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0 ||
         seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
-        errx(1, "libseccomp cannot make a filter for %s (on a machine of the same byte order)", architectures[0]);
+        errx(1, "libseccomp cannot make a filter for %s (on a machine of the same byte order)", architecture);
     add_rules(filter);
+    if (user_namespaces) {
+        EACH(i, with_group)
+            add(filter, EPERM, with_group[i].name, 0, NULL);
+    } else {
+        add_group_rules(filter, wanted == SCMP_ARCH_X86 || wanted == SCMP_ARCH_ARM);
+        add_namespace_rules(filter);
+    }
+    return filter;
+}
+
+static scmp_filter_ctx make(bool user_namespaces)
+{
+    scmp_filter_ctx filter = make_one(architectures[0], user_namespaces);
+    for (size_t i = 1; i < sizeof architectures / sizeof *architectures; i++)
+        if (seccomp_merge(filter, make_one(architectures[i], user_namespaces)) != 0)
+            errx(1, "libseccomp cannot add the filter for %s", architectures[i]);
     return filter;
 }
 
@@ -157,13 +166,8 @@ static void print_filter(const char *name, scmp_filter_ctx filter)
 
 int main(void)
 {
-    scmp_filter_ctx with_namespaces = make(), without_namespaces = make();
-    EACH(i, with_group)
-        add(with_namespaces, EPERM, with_group[i].name, 0, NULL);
-    add_group_rules(without_namespaces);
-    add_namespace_rules(without_namespaces);
     puts("/* SPDX-License-Identifier: GPL-3.0-or-later */\n/* Made by filter.c. */");
-    print_filter("with_user_namespaces", with_namespaces);
-    print_filter("without_user_namespaces", without_namespaces);
+    print_filter("with_user_namespaces", make(true));
+    print_filter("without_user_namespaces", make(false));
     return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }

@@ -83,9 +83,10 @@ higher_version() {
             says "without_user_namespaces $architecture $name ENOSYS -"
         done
         says "with_user_namespaces $architecture fchown EPERM EPERM" "with_user_namespaces $architecture clone allowed allowed" \
-            "without_user_namespaces $architecture openat-folder - allowed" "without_user_namespaces $architecture getpid - allowed"
+            "without_user_namespaces $architecture openat-folder - allowed" \
+            "without_user_namespaces $architecture fchown-other - allowed" "without_user_namespaces $architecture getpid - allowed"
     done
-    for name in chmod creat open mkdir mknod chown lchown chown16 fchown16 lchown16; do
+    for name in chmod creat open mkdir mknod chown lchown chown16 chown16-above fchown16 lchown16; do
         says "without_user_namespaces arm $name EPERM allowed"
     done
     same "" "$(awk '$2 == "amd64" && $5 != "ENOSYS" && $5 != "-"' <<<"$output")" "what another architecture's calls give"

@@ -28,6 +28,8 @@ CALLS = {
     "mkdir": (None, 39, (0, SET_GID), (0, PLAIN)), "mkdirat": (34, 323, (0, 0, SET_GID), (0, 0, PLAIN)),
     "mknod": (None, 14, (0, SET_GID), (0, PLAIN)), "mknodat": (33, 324, (0, 0, SET_GID), (0, 0, PLAIN)),
     "fchown": (55, 207, (0, 0, GID), (0, 0, 1000)), "fchown-above": (55, 207, (0, 0, ABOVE | GID), (0, 0, 0xffffffff)),
+    "fchown-other": (55, 207, None, (0, 0, 1 << 16 | GID)),
+    "chown16-above": (None, 182, (0, 0, 1 << 16 | GID), (0, 0, 0xffff)),
     "fchownat": (54, 325, (0, 0, 0, 59999), (0, 0, 0, 60000)), "chown": (None, 212, (0, 0, 30000), (0, 0, 29999)),
     "lchown": (None, 198, (0, 0, GID), (0, 0, 1000)), "chown16": (None, 182, (0, 0, GID), (0, 0, 1000)),
     "fchown16": (None, 95, (0, 0, GID), (0, 0, 1000)), "lchown16": (None, 16, (0, 0, GID), (0, 0, 1000)),
