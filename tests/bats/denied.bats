@@ -332,7 +332,7 @@ answer = struct.pack("!6H", 1, 0x8180 | code, 1, not code, 0, 0) + question
 if not code:
     answer += struct.pack("!3HIH", 0xc00c, 1, 1, 60, 4) + socket.inet_aton(address)
 server, client = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-client.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+client.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", mark))
 server.bind(("127.0.0.1", 53))
 client.connect(("127.0.0.1", 53))
 server.sendto(answer, client.getsockname())
