@@ -30,6 +30,7 @@ LAUNCHER = "/usr/bin/galaf"
 CAP_SETGID = 1 << 6
 UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 DENIED_MODULES = "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
+NEW_SKELETON = "take the package's /etc/nftables.d/galaf.nft, and run galaf_config"
 SERVER = "127.0.0.1"
 SHOWN = 5
 
@@ -180,6 +181,32 @@ def untried(known):
         return Result(WARNING, f"not tried, since the user with the uid {probe.STRANGER} has an entry",
                       "give that user another uid")
     return None
+
+
+def loopback(known):
+    """Loopback carries only what goes from an address of this machine's to another, for any program.
+
+    A packet from a stranger's address would let answers out to the stranger, and one to it would let the stranger in.
+    """
+    obstacle = untried(known)
+    if obstacle:
+        return obstacle
+    found = [f"sends from {theirs}, which is not this machine's, to {ours}"
+             for ours, theirs in zip(own_addresses(), probe.ADDRESSES.values()) if probe.forge(ours)]
+    found += [f"sends to {address} by way of lo" for address in probe.divert()]
+    if found:
+        return Result(BROKEN, f"a program outside every group {few(found)}: conntrack takes that for a connection with "
+                              "the stranger, and lets its packets pass", NEW_SKELETON)
+    return Result(OK, "a program outside every group sent nothing over lo from or to a stranger's address")
+
+
+def own_addresses():
+    """An IPv4 and an IPv6 address of this machine's, as far as the network knows it: else of lo."""
+    found = {"inet": "127.0.0.1", "inet6": "::1"}
+    for link in json.loads(run("ip", "-j", "address", "show", "scope", "global", "up")):
+        found.update({item["family"]: item["local"] for item in link.get("addr_info", ())
+                      if item and not item.get("tentative") and not item.get("dadfailed")})
+    return list(found.values())
 
 
 def probed(family, outcome):
@@ -413,7 +440,7 @@ def strict_dns(known):
                       f"take {opened} out of $.config")
     if not any(entry.domains for entry in known.conf.entries()) and resolver.service() is None:
         return Result(OK, "no entry has domains, and nothing here resolves names")
-    return asked(probe.ask_name(SERVER)) or Result(OK, "a name asked for by a program outside every group is refused")
+    return asked(probe.ask_name(SERVER)) or untried(known) or [*hurried(), *elsewhere()]
 
 
 def asked(said):
@@ -425,6 +452,29 @@ def asked(said):
                       f"service {resolver.service() or 'dnsmasq'} restart")
     return Result(BROKEN, f"a name asked for by a program outside every group is answered: {said}",
                   "galaf_dns connect; galaf_config")
+
+
+def hurried():
+    """The Result of queries in a row, each of which should be refused."""
+    passed, sent = probe.hurry(SERVER)
+    if passed:
+        yield Result(BROKEN, f"{passed} of {sent} queries by a program outside every group were answered: they pass "
+                             "while the rules are about to mark them", NEW_SKELETON)
+    else:
+        yield Result(OK, f"a name asked for by a program outside every group is refused, and {sent} more in a row")
+
+
+def elsewhere():
+    """The Result of a query at each other address of this machine's where a resolver is, or could be."""
+    where = {one.address for one in listeners.found() if one.port == 53} - {"0.0.0.0", "::"}
+    said = {address: probe.call_resolver(address)
+            for address in sorted({*where, probe.OTHER, *own_addresses()} - {SERVER})}
+    reached = [address for address, word in said.items() if word not in ("closed", "REFUSED", "silent")]
+    if reached:
+        yield Result(BROKEN, "a program outside every group reaches whatever resolver is at "
+                             f"{few(reached)}, which holds it to no names", NEW_SKELETON)
+    else:
+        yield Result(OK, "a program outside every group reaches no resolver at another address of this machine")
 
 
 def other_resolvers(_known):
@@ -566,6 +616,6 @@ def apt(_known):
                   'Acquire::EnableSrvRecords "false"; as /etc/apt/apt.conf.d/60galaf had it')
 
 
-CHECKS = (rules, file, probe_out, guard, units, marks, cgroup1, routing, launcher, members, set_group,
+CHECKS = (rules, file, probe_out, loopback, guard, units, marks, cgroup1, routing, launcher, members, set_group,
           setgid_capability, written_commands, privileges, namespaces, guarded, families, packages, names, strict_dns,
           other_resolvers, services, other_tables, others, ping, apt)

@@ -116,6 +116,37 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     ip route add default via 192.0.2.1
 }
 
+@test "loopback, strict_dns: lo is open, a stranger's address passes, queries pass before they are marked" {
+    finds ok loopback
+    finds ok strict_dns "reaches no resolver at another address" "more in a row"
+    nft insert rule inet galaf output oif lo accept
+    before=$(wire_packets)
+    finds broken loopback "sends from 2001:db8:ffff::113, which is not this machine's, to 2001:db8::2" \
+        "sends to 203.0.113.113 by way of lo" "/etc/nftables.d/galaf.nft"
+    finds broken strict_dns "reaches whatever resolver is at 127.0.2.53"
+    same "$before" "$(wire_packets)"
+    passes galaf_firewall start
+    # dnsmasq, on another processor, reads a mark of 0 now and then, which its allow-list lets pass
+    nft insert rule inet galaf post_out oif lo udp dport 53 ct direction original numgen inc mod 50 49 ct mark set 0
+    finds broken strict_dns "queries by a program outside every group were answered"
+    passes galaf_firewall start
+    finds ok strict_dns
+    galaf_firewall stop
+    finds broken loopback "not tried"
+}
+
+@test "strict_dns: another dnsmasq at an address of this machine's, which holds nobody to names" {
+    nft insert rule inet galaf output oif lo accept
+    dnsmasq --conf-file=/dev/null --no-resolv --address=/invalid/192.0.2.9 --listen-address=127.0.1.1 --bind-interfaces --keep-in-foreground \
+        --pid-file= --user=bob >/dev/null 2>&1 3>&- &
+    other=$!
+    eventually 5 grep -q ' 0101007F:0035 ' /proc/net/udp
+    finds broken strict_dns "reaches whatever resolver is at 127.0.1.1, "
+    finds ok services "dnsmasq, run by bob, listens at 127.0.1.1:53 tcp, 127.0.1.1:53 udp; no entry lets it out"
+    kill "$other"
+    passes galaf_firewall start
+}
+
 # serves PORT COMMAND ...: runs a web server that way, in the background, until it listens; stops ends it.
 serves() {
     local port=$1
