@@ -99,7 +99,11 @@ enforced() {
     held=$!
     sleep 0.5
     since=$(now)
+    guard=$(on systemctl show --property=MainPID --value galaf-guard)
     passes install /opt/higher/galaf.deb
+    newer=$(on systemctl show --property=MainPID --value galaf-guard)
+    [ "$newer" != 0 ] && [ "$newer" != "$guard" ] || complain "the old guard runs on: process $guard, then $newer"
+    same /usr/lib/galaf/galaf_guard "$(on readlink "/proc/$newer/exe")" "what the guard runs"
     rm -r /run/machine/tree/opt/higher
     wait "$held"
     same 6000000 "$(stat -c %s /run/machine/tree/home/alice/held)" "the bytes that arrived meanwhile"

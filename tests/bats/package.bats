@@ -196,6 +196,29 @@ higher_version() {
     enforced
 }
 
+@test "an upgrade brings new eBPF programs: each is attached before the old one goes, those that are the same stay" {
+    local tree=/root/changed
+    program() { bpftool --json cgroup show /sys/fs/cgroup | jq -r --arg name "$1" '.[] | select(.name == $name) | .id'; }
+    dpkg-deb -R /root/higher/dist/galaf_999.0_*.deb "$tree"
+    sed -i '/^Version:/s/999.0/999.1/' "$tree/DEBIAN/control"
+    sed -i 's/\treturn 1;/\tbpf_get_prandom_u32();\n&/' /root/higher/bpf/socket_mark_giduid.bpf.c
+    rm -f /root/higher/bpf/*.o /root/higher/lib/galaf/*.bpf.o
+    passes make --silent -C /root/higher/bpf
+    cp "$(find /root/higher -name socket_mark_giduid.bpf.o ! -path '*/build/*' | head -n 1)" "$tree/usr/lib/galaf/"
+    dpkg-deb --root-owner-group -b "$tree" /root/changed.deb >/dev/null
+    before=$(program galaf_socket) same=$(program galaf_connect4)
+    touch /tmp/go
+    while [ -e /tmp/go ]; do [ -n "$(program galaf_socket)" ] || echo none; done >/tmp/gaps 3>&- &
+    passes apt-get install -y /root/changed.deb
+    rm /tmp/go
+    wait $!
+    same "" "$(cat /tmp/gaps)" "moments without a program"
+    [ "$before" != "$(program galaf_socket)" ] || complain "the old program is attached still"
+    same 1 "$(program galaf_socket | wc -l)" "programs that mark sockets"
+    same "$same" "$(program galaf_connect4)" "a program that did not change"
+    enforced
+}
+
 @test "removing gives the network back and keeps the configuration" {
     [ "$(mark_programs)" -gt 0 ]
     passes apt-get remove -y galaf

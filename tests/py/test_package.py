@@ -159,10 +159,10 @@ def test_maintainer_script(deb, name):
 
 
 def test_an_upgrade_keeps_the_rules(deb):
-    """Units are started and stopped, never restarted; stopped at removal alone."""
+    """Units are started and stopped, the guard alone is restarted; stopped at removal alone."""
     scripts = {name: text.decode() for name, text in deb.control.scripts().items()}
     assert "deb-systemd-invoke start" in scripts["postinst"]
-    assert not re.search(r"restart|_dh_action", scripts["postinst"])
+    assert re.findall(r"deb-systemd-invoke (?:restart|\$_dh_action) (.*) >", scripts["postinst"]) == ["'galaf-guard.service'"]
     stop = next(line for line in scripts["prerm"].splitlines() if line.startswith("if") and "DPKG_ROOT" in line)
     assert '"$1" = remove' in stop
 
