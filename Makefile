@@ -39,7 +39,8 @@ install: all
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\
 		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
-	$(foreach d,galaf nftables.d apt/apt.conf.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
+	$(foreach d,galaf/nftables.d apt/apt.conf.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
+	$(call put,644,$(wildcard etc/galaf/*.json),/etc/galaf)
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)
 	$(foreach d,conf.d dnsmasq.d,\

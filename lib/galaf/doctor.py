@@ -159,7 +159,7 @@ def file(known):
     changed = [name for name in ("ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf")
                if plan.texts[name] != generation.text(known.folder, name)]
     if changed or plan.new_groups:
-        return Result(WARNING, f"galaf_conf.json, /etc/nftables.d or this machine's accounts have changed since: "
+        return Result(WARNING, f"galaf_conf.json, /etc/galaf/nftables.d or this machine's accounts have changed since: "
                                f"another {few(changed) or 'group'} would be made", "galaf_config --diff, galaf_config")
     return Result(OK, "galaf_conf.json is in force")
 

@@ -73,7 +73,7 @@ def _explain(said, file, lines, name):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
         else:
             mend = "".join(f": {mend}" for known, mend in _MENDS.items() if known in words)
-            words += f"; in: {_RENDERED.sub('', text.strip())}{mend if path else ' (see /etc/nftables.d)'}"
+            words += f"; in: {_RENDERED.sub('', text.strip())}{mend if path else ' (see /etc/galaf/nftables.d)'}"
         found.append(f"{name}: {path + ': ' if path else ''}{words}")
     return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said}"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 CONF = Path("/etc/galaf/galaf_conf.json")
-SKELETON = Path("/etc/nftables.d")          # *.nft, the ruleset's static part
+SKELETON = Path("/etc/galaf/nftables.d")          # *.nft, the ruleset's static part
 STATE = Path("/var/lib/galaf")              # generations, and "good", the link to the one in force
 GOOD = STATE / "good"
 RUNTIME = Path("/run/galaf")                # gone at reboot: locks

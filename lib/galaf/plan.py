@@ -4,10 +4,18 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import re
+from pathlib import Path
 
 from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, generation, launch, paths, resolver
 from . import ruleset, sysctl
 from .errors import GalafError
+
+# A statement of nft(8) that makes a table, or adds to one.
+_VERB = r"(?:add|insert|create|replace|delete|destroy|flush|reset)\s+"
+_OBJECT = r"(?:rule|chain|set|map|element|flowtable|counter|quota|limit|secmark|synproxy|ct\s+\w+)"
+_TABLE = re.compile(rf"(?:^|[;{{}}])\s*(?:(?:{_VERB})?table|{_VERB}{_OBJECT})\s+"
+                    r"(?:(?:ip6?|inet|arp|bridge|netdev)\s+)?([\w./-]+)")
 
 
 class Plan:
@@ -28,7 +36,7 @@ class Plan:
         if audit:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
-        skeleton = _skeleton()
+        skeleton = _skeleton(self.conf.table)
         self.lines = ruleset.render(self.conf, self.ids, skeleton, ebpf, resolver.address())
         rules = ruleset.text(self.lines)
         self.texts = {
@@ -92,6 +100,8 @@ class Plan:
                 if carried_out[name].no_new_privs:
                     yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is "
                            "false: the kernel gives galaf(1) no capability there")
+        for file in _left_behind():
+            yield f"{file}: is not read any more: if it is for galaf's table, move it to {paths.SKELETON}"
         audited = [entry.path for entry in self.conf.entries() if entry.mode == "audit"]
         if self.conf.mode == "audit":
             yield "$.config.mode is audit: NOTHING is enforced, everything passes and is counted"
@@ -106,9 +116,30 @@ def _seen(file):
     return [generation.good(), *((each.st_ino, each.st_size, each.st_mtime_ns) for each in found)]
 
 
-def _skeleton():
-    """The texts of the ruleset's static part, in the order of their names."""
+def _skeleton(table):
+    """The texts of the ruleset's static part, in the order of their names; they may speak of galaf's table alone."""
     files = sorted(paths.SKELETON.glob("*.nft"))
     if not files:
         raise GalafError(f"{paths.SKELETON}: the ruleset's static part is missing: reinstall galaf")
-    return [conf.read(file) for file in files]
+    texts = [conf.read(file) for file in files]
+    faults = [f"{file}: line {line}: the table {name} is not galaf's, and each load would add to it: "
+              "write it into /etc/nftables.conf, or into a file that this includes"
+              for file, text in zip(files, texts) for line, name in other_tables(text, {"galaf", table})]
+    if faults:
+        raise GalafError("\n".join(faults))
+    return texts
+
+
+def other_tables(text, own):
+    """(line, name) of each table that nft's text makes or adds to, but for those named in own."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in _TABLE.finditer(re.sub(r"#.*", "", line)):
+            if match[1] not in own:
+                yield number, match[1]
+
+
+def _left_behind():
+    """The files for galaf's table in /etc/nftables.d, where they were read until 0.1.0."""
+    for file in sorted(Path("/etc/nftables.d").glob("*.nft")):
+        if re.search(r"\binet\s+galaf\b", file.read_text(encoding="utf-8", errors="replace")):
+            yield file

@@ -38,7 +38,7 @@ _PORTS = "{ tcp, udp, udplite, sctp, dccp }"
 def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     """The whole ruleset as a list of lines.
 
-    conf: conf.Conf; ids: accounts.Ids; skeleton: the texts of /etc/nftables.d/*.nft, in
+    conf: conf.Conf; ids: accounts.Ids; skeleton: the texts of /etc/galaf/nftables.d/*.nft, in
     order; ebpf: False to mark connections by nft alone; resolver: the IPv4 address at which
     the dnsmasq with galaf's options answers, or None where there is none.
     """

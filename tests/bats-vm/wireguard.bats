@@ -45,7 +45,7 @@ near_end() {
 
 # manual: the file that galaf_conf.json(5) has for such a tunnel, with this peer's address.
 manual() {
-    sed -n '/^\.IR \/etc\/nftables.d\/vpn.nft/,/^\.EE$/p' "$BATS_TEST_DIRNAME/../../man/galaf_conf.json.5" |
+    sed -n '/^\.IR \/etc\/galaf\/nftables.d\/vpn.nft/,/^\.EE$/p' "$BATS_TEST_DIRNAME/../../man/galaf_conf.json.5" |
         sed -n '/^\.EX$/,/^\.EE$/{//!p}' | sed "s/198\.51\.100\.7/$PEER/"
 }
 
@@ -95,7 +95,7 @@ some_tries() { [ "$(tries)" -gt 0 ]; }
 }
 
 @test "with the manual's file: the same rules hold in the tunnel, and once it is gone" {
-    manual | put /etc/nftables.d/vpn.nft
+    manual | put /etc/galaf/nftables.d/vpn.nft
     passes on galaf_config --yes
     forget_tries
     since=$(now)

@@ -26,7 +26,7 @@ JSON
 }
 
 teardown() {
-    rm -f /etc/nftables.d/local.nft
+    rm -f /etc/galaf/nftables.d/local.nft
 }
 
 # the_machine: all that a refused configuration must leave as it was.
@@ -211,8 +211,8 @@ JSON
     passes galaf_mark status
 }
 
-@test "an administrator's own file in /etc/nftables.d sees each name as a define" {
-    cat >/etc/nftables.d/local.nft <<'NFT'
+@test "an administrator's own file in /etc/galaf/nftables.d sees each name as a define" {
+    cat >/etc/galaf/nftables.d/local.nft <<'NFT'
 table inet galaf {
     chain local { type filter hook output priority -5; policy accept; ct mark & 0xffff0000 == $web tcp dport 443 reject; }
 }
@@ -220,13 +220,48 @@ NFT
     passes galaf_config
     passes nft list chain inet galaf local
     fails 7 in_group web $curl https://web.example/
-    rm /etc/nftables.d/local.nft
+    rm /etc/galaf/nftables.d/local.nft
     passes galaf_config
     fails 1 nft list chain inet galaf local
 }
 
+@test "a file that declares another table is refused, and nothing is added to it; what else includes /etc/nftables.d loads" {
+    cat >/etc/galaf/nftables.d/local.nft <<'NFT'
+table inet mine {       # table inet theirs
+    chain output { type filter hook output priority -6; tcp dport 9 accept; }
+}
+add rule ip other output tcp dport 9 accept
+NFT
+    fails 1 galaf_config --yes
+    says "/etc/galaf/nftables.d/local.nft: line 1: the table mine is not galaf's" "line 4: the table other is not galaf's"
+    says_not "theirs"
+    rm /etc/galaf/nftables.d/local.nft
+
+    # an administrator's own rules, as nftables.conf(5) has them: none of galaf's is among them
+    [ ! -e /etc/nftables.d/galaf.nft ]
+    mkdir -p /etc/nftables.d
+    printf 'table inet mine {\n    chain output { type filter hook output priority -6; tcp dport 9 accept; }\n}\n' \
+        >/etc/nftables.d/mine.nft
+    printf 'include "/etc/nftables.d/*.nft"\n' >/tmp/nftables.conf
+    passes nft -f /tmp/nftables.conf
+    before=$(nft list table inet mine)
+    for _ in 1 2 3; do
+        passes galaf_config --yes
+        passes galaf_firewall start
+    done
+    same "$before" "$(nft list table inet mine)" "the administrator's table"
+    says_not "is not read any more"
+    nft delete table inet mine
+
+    printf 'table inet galaf {\n    chain local { type filter hook output priority -5; }\n}\n' >/etc/nftables.d/mine.nft
+    passes galaf_config --yes
+    says "/etc/nftables.d/mine.nft: is not read any more: if it is for galaf's table, move it to /etc/galaf/nftables.d"
+    fails 1 nft list chain inet galaf local
+    rm -r /etc/nftables.d
+}
+
 @test "an administrator's own file may name groups: the system's, an application's that is made with it, one deleted since" {
-    cat >/etc/nftables.d/local.nft <<'NFT'
+    cat >/etc/galaf/nftables.d/local.nft <<'NFT'
 table inet galaf {
     chain local {
         type filter hook output priority -5; policy accept;
@@ -248,9 +283,9 @@ NFT
     passes galaf_firewall start
     passes setpriv --regid bin --clear-groups $curl http://198.18.0.10/
     fails 7 setpriv --regid "$gid" --clear-groups $curl http://198.18.0.10/
-    sed -i s/fresh-one/no-such-group/ /etc/nftables.d/local.nft
+    sed -i s/fresh-one/no-such-group/ /etc/galaf/nftables.d/local.nft
     fails 1 galaf_config --yes
-    says "no-such-group" "/etc/nftables.d"
+    says "no-such-group" "/etc/galaf/nftables.d"
 }
 
 @test "other tables stay, through a start, a reload and a stop" {

@@ -93,9 +93,9 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds warning file "has faults" "line "
     configure <<<'{ "groups": { "web": { "rule": "tcp dport 80" } } }'
     finds ok file
-    printf 'table inet galaf {\n    chain neighbours_out {\n        udp dport 9 accept\n    }\n}\n' >/etc/nftables.d/own.nft
+    printf 'table inet galaf {\n    chain neighbours_out {\n        udp dport 9 accept\n    }\n}\n' >/etc/galaf/nftables.d/own.nft
     finds warning file "ruleset.nft"
-    rm /etc/nftables.d/own.nft
+    rm /etc/galaf/nftables.d/own.nft
 }
 
 @test "probe_out: a real program outside every group, let through by another's rule, by an open ruleset, by a slow one" {

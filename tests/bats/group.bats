@@ -5,7 +5,7 @@
 load helper
 
 setup() {
-    rm -f /etc/nftables.d/own.nft /etc/nftables.d/z.nft
+    rm -f /etc/galaf/nftables.d/own.nft /etc/galaf/nftables.d/z.nft
     for name in web post mail-program fresh echo-er; do
         groupdel "$name" 2>/dev/null || true
     done
@@ -102,7 +102,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP).connect(("
 own_rules() {
     printf '%s\n' 'define web-server = 7' 'table inet galaf {' '    chain neighbours_out {' \
         '        ct mark { $web } udp dport 9 accept     # web' '        ct mark $web-server udp dport 9 accept' \
-        '    }' '}' >/etc/nftables.d/own.nft
+        '    }' '}' >/etc/galaf/nftables.d/own.nft
     galaf_config --set '$.groups.post.rule6' 'ct mark $web tcp dport 9'
     passes galaf_config --yes
 }
@@ -123,7 +123,7 @@ own_rules() {
     same mail-program "$(stat -c %G /home/alice/one)"
     file_says "$CONF" '"mail-program":   { "rule": "tcp dport 80"' '"from": [ "mail-program" ]' '"%mail-program"' \
         '"inbound": { "mail-program": "tcp dport 8001" }' '"# web": "the web"' '"ct mark $mail-program tcp dport 9"'
-    file_says /etc/nftables.d/own.nft '{ $mail-program } udp dport 9 accept     # web' 'ct mark $web-server udp' \
+    file_says /etc/galaf/nftables.d/own.nft '{ $mail-program } udp dport 9 accept     # web' 'ct mark $web-server udp' \
         'define web-server = 7'
     passes in_group mail-program fetch http://198.18.0.10/
     passes galaf_group rename mail-program web
@@ -145,12 +145,12 @@ counted_to_web() {
     passes as alice galaf web --silent --ipv4 http://web.example/
     nft add element inet galaf web_4 '{ 198.18.0.99 }'
     printf 'table inet galaf {\n    chain neighbours_out {\n        ip daddr @web_4 udp dport 9 accept\n    }\n}\n' \
-        >/etc/nftables.d/own.nft
+        >/etc/galaf/nftables.d/own.nft
     passes galaf_config --yes
     counted=$(counted_to_web web)
     [ "${counted%% *}" -gt 0 ]
     passes galaf_group rename web mail-program
-    file_says /etc/nftables.d/own.nft '@mail-program_4'
+    file_says /etc/galaf/nftables.d/own.nft '@mail-program_4'
     passes nft get element inet galaf mail-program_4 '{ 198.18.0.99 }'
     same "$counted" "$(counted_to_web mail-program)"
     passes nft list sets table inet galaf
@@ -164,13 +164,13 @@ counted_to_web() {
 @test "rename is undone as a whole where the rules can't be loaded" {
     galaf_config --set '$.groups.web.record' true
     own_rules
-    before=$(getent group web post; cat "$CONF" /etc/nftables.d/own.nft; nft -t list sets)
+    before=$(getent group web post; cat "$CONF" /etc/galaf/nftables.d/own.nft; nft -t list sets)
     grep -q "record/web/in6" <<<"$before"
-    printf 'nonsense\n' >/etc/nftables.d/z.nft
+    printf 'nonsense\n' >/etc/galaf/nftables.d/z.nft
     fails 1 galaf_group rename web mail-program
     says "the group is still web: nothing was changed" nonsense
-    same "$before" "$(getent group web post; cat "$CONF" /etc/nftables.d/own.nft; nft -t list sets)"
-    rm /etc/nftables.d/z.nft
+    same "$before" "$(getent group web post; cat "$CONF" /etc/galaf/nftables.d/own.nft; nft -t list sets)"
+    rm /etc/galaf/nftables.d/z.nft
     passes in_group web fetch http://198.18.0.10/
 }
 
@@ -264,7 +264,7 @@ three" /home/alice/other $'/home/alice/deep/\xff'
     says '$.groups.post.from[0]: still means web' '$.groups.post.users[1]' '$.inbound.web'
     own_rules
     fails 1 galaf_group delete web --yes
-    says '$.groups.post.rule6: still means web' '/etc/nftables.d/own.nft: still means web'
+    says '$.groups.post.rule6: still means web' '/etc/galaf/nftables.d/own.nft: still means web'
     fails 1 galaf_group delete audio --yes
     says "no application group"
     fails 1 galaf_group delete nothing-of-it --yes
@@ -494,7 +494,7 @@ SH
     passes galaf_group rename web mail-program
     same "$old" "$(gid mail-program)"
     passes in_group mail-program fetch http://198.18.0.10/
-    file_says /etc/nftables.d/own.nft '$mail-program'
+    file_says /etc/galaf/nftables.d/own.nft '$mail-program'
     same "" "$(find /etc -name '.*.nft.*' -o -name '.galaf_conf*')" "what writing left behind"
 }
 

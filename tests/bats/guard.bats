@@ -107,10 +107,10 @@ JSON
     for port in 81 82 83; do
         configure <<<'{ "groups": { "web": { "rule": "tcp dport '$port'" } } }'
     done
-    sed -i 's/priority 10;/priority 11;/' /etc/nftables.d/galaf.nft
+    sed -i 's/priority 10;/priority 11;/' /etc/galaf/nftables.d/galaf.nft
     passes galaf_config --yes
     says "made anew"
-    sed -i 's/priority 11;/priority 10;/' /etc/nftables.d/galaf.nft
+    sed -i 's/priority 11;/priority 10;/' /etc/galaf/nftables.d/galaf.nft
     configure <<<'{ "config": { "table": "other" }, "groups": { "web": { "rule": "tcp dport 80" } } }'
     sleep 0.5
     passes nft list tables inet

@@ -139,8 +139,10 @@ higher_version() {
     everything >/tmp/first
     local first
     first=$(resolver; getcap /usr/bin/galaf)
+    local -x DPKG_MAINTSCRIPT_NAME=postinst DPKG_MAINTSCRIPT_PACKAGE=galaf      # as dpkg has it
     passes /var/lib/dpkg/info/galaf.postinst configure 0.1.0
     passes /var/lib/dpkg/info/galaf.postinst configure ""
+    unset DPKG_MAINTSCRIPT_NAME DPKG_MAINTSCRIPT_PACKAGE
     passes dpkg-reconfigure galaf
     same "$first" "$(resolver; getcap /usr/bin/galaf)"
     everything >/tmp/second

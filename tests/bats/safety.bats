@@ -281,11 +281,11 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     passes galaf_firewall stop
     passes galaf_firewall start
     same "$before" "$(counted)"
-    sed -i 's/priority 10;/priority 11;/' /etc/nftables.d/galaf.nft
+    sed -i 's/priority 10;/priority 11;/' /etc/galaf/nftables.d/galaf.nft
     passes galaf_config --yes
     says "made anew"
     same "$before" "$(counted)"
-    sed -i 's/priority 11;/priority 10;/' /etc/nftables.d/galaf.nft
+    sed -i 's/priority 11;/priority 10;/' /etc/galaf/nftables.d/galaf.nft
     echo '{ "no": "counters' >/var/lib/galaf/counters.json
     nft delete table inet galaf
     passes galaf_firewall start

@@ -17,7 +17,7 @@ from conftest import TOP
 # What the tree's folders become; launcher/galaf and the eBPF objects are built.
 FOLDERS = {
     "bin": "usr/bin", "sbin": "usr/sbin", "systemd": "{units}", "etc/galaf": "etc/galaf",
-    "etc/nftables.d": "etc/nftables.d", "etc/apt/apt.conf.d": "etc/apt/apt.conf.d",
+    "etc/galaf/nftables.d": "etc/galaf/nftables.d", "etc/apt/apt.conf.d": "etc/apt/apt.conf.d",
     "etc/NetworkManager/conf.d": "usr/share/galaf/NetworkManager/conf.d",
     "etc/NetworkManager/dnsmasq.d": "usr/share/galaf/NetworkManager/dnsmasq.d",
     "etc/modprobe.d": "usr/share/galaf/modprobe.d",
@@ -113,7 +113,7 @@ def test_conffiles(deb, members):
     conffiles = set(deb.control.get_content("conffiles", encoding="utf-8").split())
     assert conffiles == {f"/{name}" for name, member in members.items()
                          if name.startswith("etc/") and not member.isdir()}
-    assert {"/etc/galaf/galaf_conf.json", "/etc/nftables.d/galaf.nft",
+    assert {"/etc/galaf/galaf_conf.json", "/etc/galaf/nftables.d/galaf.nft",
             "/etc/apt/apt.conf.d/60galaf"} <= conffiles
     assert not [name for name in conffiles if name.startswith(("/etc/NetworkManager", "/etc/dnsmasq.d"))]
 
@@ -162,7 +162,8 @@ def test_an_upgrade_keeps_the_rules(deb):
     """Units are started and stopped, the guard alone is restarted; stopped at removal alone."""
     scripts = {name: text.decode() for name, text in deb.control.scripts().items()}
     assert "deb-systemd-invoke start" in scripts["postinst"]
-    assert re.findall(r"deb-systemd-invoke (?:restart|\$_dh_action) (.*) >", scripts["postinst"]) == ["'galaf-guard.service'"]
+    restarted = re.findall(r"deb-systemd-invoke (?:restart|\$_dh_action) (.*) >", scripts["postinst"])
+    assert restarted == ["'galaf-guard.service'"]
     stop = next(line for line in scripts["prerm"].splitlines() if line.startswith("if") and "DPKG_ROOT" in line)
     assert '"$1" = remove' in stop
 
