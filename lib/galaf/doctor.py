@@ -212,6 +212,8 @@ def own_addresses():
 def probed(family, outcome):
     """The Result of one try of the probe."""
     who = "a program outside every group"
+    if family == 6 and not has_ipv6():
+        return Result(OK, "IPv6 is switched off on this machine")
     if outcome.error == "ENETUNREACH":
         return Result(WARNING, f"{who} was not tried over IPv{family}: there is no route", "try again with a network")
     if not outcome.counted:
@@ -221,6 +223,12 @@ def probed(family, outcome):
         return Result(BROKEN, f"{who} tried {outcome.address}: {outcome.error}, though it should be refused at once",
                       "see: nft list ruleset")
     return Result(OK, f"{who} was refused {outcome.address} after {outcome.seconds * 1000:.0f} ms")
+
+
+def has_ipv6():
+    """Whether any interface, lo among them, has an IPv6 address: none has with disable_ipv6=1 or ipv6.disable=1."""
+    addresses = Path("/proc/net/if_inet6")
+    return addresses.exists() and bool(addresses.read_text(encoding="ascii"))
 
 
 def marks(known):
