@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The users and groups of this machine that a configuration speaks of, and their numbers."""
+import contextlib
 import dataclasses
 import grp
 import pwd
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from . import conf as configuration
 from . import groups
@@ -39,8 +41,7 @@ def look_up(conf, faults):
 
     A user or a group that does not exist is left out: see missing().
     """
-    passwd = {user.pw_name: user.pw_uid for user in pwd.getpwall()}
-    group = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
+    passwd, group = _passwd(conf), _group(conf)
     ids = Ids(
         users={name: passwd[name] for name in conf.users if name in passwd},
         groups={name: group[name] for name in conf.groups if name in group},
@@ -52,6 +53,31 @@ def look_up(conf, faults):
     return ids
 
 
+def _passwd(conf):
+    """{name: uid} of this machine's users, and of those that the configuration names.
+
+    A directory such as LDAP, by way of SSSD, does not list its users: each has to be asked for.
+    """
+    found = {user.pw_name: user.pw_uid for user in pwd.getpwall()}
+    words = {word for entry in conf.groups.values() for word in entry.users or ()}
+    return _asked_for(found, conf.users.keys() | conf.inbound.keys() | words, lambda name: pwd.getpwnam(name).pw_uid)
+
+
+def _group(conf):
+    """{name: gid} of this machine's groups, and of those that the configuration names."""
+    found = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
+    words = {word[1:] for entry in conf.groups.values() for word in entry.users or () if word.startswith("%")}
+    return _asked_for(found, conf.groups.keys() | words, lambda name: grp.getgrnam(name).gr_gid)
+
+
+def _asked_for(found, names, look_up_):
+    """What was found, with the names that a look-up of their own finds."""
+    for name in names - found.keys():
+        with contextlib.suppress(KeyError, ValueError):     # nobody's name, and no name at all
+            found[name] = look_up_(name)
+    return found
+
+
 def missing(conf, ids):
     """(users, groups) of the configuration that this machine does not have, as lists of entries."""
     return ([entry for name, entry in conf.users.items() if name not in ids.users],
@@ -60,7 +86,7 @@ def missing(conf, ids):
 
 def present(conf):
     """The configuration without the entries of users that this machine does not have, which the rules leave out."""
-    known = {user.pw_name for user in pwd.getpwall()}
+    known = _passwd(conf)
     return dataclasses.replace(conf, users={name: entry for name, entry in conf.users.items() if name in known})
 
 
@@ -82,6 +108,7 @@ def allot(conf, entries):
     it is used up.
     """
     taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
+    hidden = _hidden_groups()
     low, high = conf.gid_range
     ping = configuration.PING_RANGE
     common = (gid for gid in range(min(high, configuration.FULL_RANGE[1] - 1), low - 1, -1)
@@ -89,11 +116,29 @@ def allot(conf, entries):
     special = (gid for gid in range(ping[1], ping[0] - 1, -1) if gid not in taken)
     allotted = {}
     for entry in entries:
-        gid = next(special if entry.ping else common, None)
+        gids = special if entry.ping else common
+        gid = next((gid for gid in gids if not (hidden and _is_group(gid))), None)
         if gid is None:
             raise ValueError("{} to {}".format(*(ping if entry.ping else conf.gid_range)))
         allotted[entry.name] = gid
     return allotted
+
+
+def _hidden_groups():
+    """Whether groups may be known that are not listed, by nsswitch.conf(5)."""
+    try:
+        lines = Path("/etc/nsswitch.conf").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    services = {word for line in lines if line.startswith("group:") for word in line.split("#")[0].split()[1:]}
+    return any(word.isalpha() for word in services - {"files", "compat", "systemd"})
+
+
+def _is_group(gid):
+    try:
+        return bool(grp.getgrgid(gid))
+    except KeyError:
+        return False
 
 
 def _inbound(conf, passwd, group, faults):

@@ -14,20 +14,26 @@ from .run import CommandFailed, records, run
 LOCK_WAIT = 15      # seconds for the account files' lock, as lckpwdf(3) waits
 AT_ONCE = 200       # groups that are surely made within another second
 TOLD = 1000         # folders between two calls of progress
+SYSUSERS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}\Z")   # the names that systemd-sysusers takes: sysusers.d(5)
 NOTE = paths.STATE / "groups"   # "NAME GID" of each group that galaf made
 
 
 def create(gids):
     """Makes groups, all in one go: systemd-sysusers writes the account files once, however many there are.
 
+    It takes no dot and 31 characters at most: groupadd makes the rest, one by one.
+
     gids: name to gid.  With the first one comes conf.LAST_GROUP.  Raises GalafError if one of them could
     not be made as asked.
     """
     last = conf.FULL_RANGE[1]
     wanted = gids if any(entry.gr_gid == last for entry in grp.getgrall()) else {**gids, conf.LAST_GROUP: last}
-    lines = "".join(f"g {name} {gid}\n" for name, gid in wanted.items())
+    lines = "".join(f"g {name} {gid}\n" for name, gid in wanted.items() if SYSUSERS.match(name))
     try:
         run("timeout", str(LOCK_WAIT + len(gids) // AT_ONCE), "systemd-sysusers", "-", stdin=lines)
+        for name, gid in wanted.items():
+            if not SYSUSERS.match(name):
+                run("groupadd", "--gid", str(gid), "--", name)
     except CommandFailed as error:
         why = "another program holds the lock of /etc/group" if error.status == 124 else error.said
         raise GalafError(f"the groups can't be made: {why}; the rules were not changed") from None
