@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from . import files, firewall, generation, paths, resolver, sweep, sysctl
+from . import files, firewall, generation, iprule, paths, resolver, sweep, sysctl
 from .errors import GalafError
 from .run import run
 
@@ -58,7 +58,7 @@ def _settle_names(folder, before):
 def reopen():
     """Takes back what stood in for rules that could not be loaded: the note of it, and lib/galaf/close's routing."""
     if CLOSED.exists():
-        for family in ("-4", "-6"):
+        for family in iprule.families():
             run("ip", family, "rule", "flush", "protocol", "71")
         CLOSED.unlink()
 

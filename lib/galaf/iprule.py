@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The machine's routing rules that go by socket marks, as a VPN's may, beside the marks of galaf's entries."""
 import json
+import os
 import pwd
 
 from . import mark
@@ -15,9 +16,14 @@ def taken(ids):
                               for name, used in marks(ids).items() if any(one & mask == value & mask for one in used)))
 
 
+def families():
+    """The options of ip(8) for the families that this kernel routes: with ipv6.disable=1, "-4" alone."""
+    return ("-4", "-6") if os.path.exists("/proc/net/if_inet6") else ("-4",)
+
+
 def _rules():
     """Each (mark, mask, priority) of the rules of ip-rule(8)."""
-    for family in ("-4", "-6"):
+    for family in families():
         for rule in json.loads(run("ip", family, "-j", "rule") or "[]"):
             if "fwmark" in rule:
                 yield int(rule["fwmark"], 0), int(rule.get("fwmask", "0xffffffff"), 0), rule["priority"]
