@@ -186,9 +186,14 @@ def parse(text, name, checked=False):
 
 @functools.lru_cache(maxsize=None)
 def _validator():
-    from jsonschema import Draft7Validator     # slow to import, and not every command validates
+    from jsonschema import Draft7Validator, ValidationError, validators     # slow, and not every command validates
+
+    def pattern(_, wanted, value, _schema):
+        """As JSON Schema has it, and not Python: $ is no place before a last newline."""
+        if isinstance(value, str) and not re.search(wanted.replace("$", r"\Z"), value):
+            yield ValidationError(f"{value!r} does not match {wanted!r}")
     schema = json.loads((paths.LIB / "galaf_conf.schema.json").read_text(encoding="utf-8"))
-    return Draft7Validator(schema)
+    return validators.extend(Draft7Validator, {"pattern": pattern})(schema)
 
 
 def _check_schema(data, faults):
@@ -268,6 +273,9 @@ def _parse_entry(place, values, defaults, data, faults):
     domains = _parse_domains(merged.get("domains", []), at("domains"), data, faults, (name,))
     families = tuple(sorted(merged.get("families", (4, 6))))
     env = _uncommented(merged.get("env", {}))
+    for key, value in env.get("set", {}).items():
+        if "\0" in value:
+            faults.add(at("env") + ("set", key), "has a NUL character in it")
     return Entry(
         name, place, execv=_parse_execv(merged.get("execv", []), at("execv"), faults),
         domains=domains, families=families,

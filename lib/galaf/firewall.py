@@ -69,6 +69,8 @@ def _explain(said, file, lines, name):
     for match in _PLACE.finditer(said):
         number, words = int(match[1]), match[2]
         text, path = lines[number - 1] if number <= len(lines) else ("", None)
+        if text.startswith("table inet ") and not path:     # whatever comes after it is of no worth
+            return f"{name}: $.config.table: is a word of nft's own language: choose another"
         if path and text.startswith("define "):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
         else:

@@ -18,8 +18,8 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 def parse(text, name):
     """The value of a JSON text; name: what to call it in an error.
 
-    Raises GalafError with line and column for a syntax error, and for a key that an
-    object has twice, unless it is a comment (a key that starts with "#").
+    Raises GalafError with line and column for a syntax error, for a key that an object has
+    twice, unless it is a comment (a key that starts with "#"), and for half a character.
     """
     repeated = []
 
@@ -32,7 +32,8 @@ def parse(text, name):
     def refuse(constant):
         raise GalafError(f"{name}: {constant} is not JSON")
     try:
-        found = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        found = json.loads(text, object_pairs_hook=unique, parse_constant=refuse, parse_float=_number)
+        half = next(_halves(found), None)
         again = next(_twice(text, _skip(text, 0)), None) if repeated else None
     except json.JSONDecodeError as error:
         at, what = _syntax_fault(text, error)
@@ -43,7 +44,29 @@ def parse(text, name):
         key, first, second = again
         raise GalafError(f'{name}: {_position(text, second)}: the key "{key}" stands twice in one object, the first '
                          f"time at {_position(text, first)}: keep one of them")
+    if half is not None:
+        raise GalafError(f"{name}: {path(half)}: has half a character in it, a \\u escape that stands alone "
+                         f"(line {line(text, half)})")
     return found
+
+
+def _number(written):
+    """The number of a text with a point or an exponent: 30000.0 is an integer to JSON Schema, and so to us."""
+    found = float(written)
+    return int(found) if found.is_integer() and abs(found) < 2 ** 53 else found
+
+
+def _halves(value, place=()):
+    """The place of each value, or object with a key, in which half a character stands: no text file can hold it."""
+    if isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            yield place
+        return
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in pairs:
+        if isinstance(key, str):
+            yield from _halves(key, place)
+        yield from _halves(below, place + (key,))
 
 
 def _position(text, at):

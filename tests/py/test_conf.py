@@ -75,6 +75,13 @@ REFUSED = {
     '{ "groups": { "a": { "rule": "ip6 daddr ::1", "families": [4] } } }': "f: $.groups.a.rule: matches IPv6 only",
     '{ "groups": { "a": { "timeout": "1w" } } }': "f: $.groups.a.timeout: '1w' has not the form",
     '{ "inbound": { "a b": "tcp dport 1" } }': "f: $.inbound.'a b': not the name",
+    '{ "config": { "table": "a\\n" } }': "f: $.config.table: 'a\\n' has not the form",
+    '{ "groups": { "a": { "timeout": "1d\\n" } } }': "f: $.groups.a.timeout: '1d\\n' has not the form",
+    '{ "groups": { "a": { "env": { "keep": ["A\\n"] } } } }': "f: $.groups.a.env.keep[0]: 'A\\n' has not the form",
+    '{ "groups": { "a": { "env": { "set": { "A": "\\u0000" } } } } }': "f: $.groups.a.env.set.A: has a NUL",
+    '{ "groups": { "a": { "execv": ["/a",\n"\\ud800"] } } }': "f: $.groups.a.execv[1]: has half a character",
+    '{ "groups": { "a": { "\\udfff": 1 } } }': "f: $.groups.a: has half a character",
+    '{ "groups": { "galaf-last": {} } }': "f: $.groups.galaf-last: is a group of galaf's own",
 }
 
 
@@ -195,3 +202,11 @@ def test_replace_where_nothing_is():
     for place in (("users", "x"), ("groups", "a-b", "execv", 7), ("#", "x")):
         with pytest.raises(KeyError):
             jsontext.replace(TEXT, place, 1)
+
+
+def test_numbers_with_a_point():
+    """30000.0 is an integer to JSON Schema, and one in what is rendered."""
+    found = conf.parse('{ "config": { "gid_range": [30000.0, 4e4], "container_bases": [65536.0] }, '
+                       '"groups": { "a": { "families": [4.0], "rule": "" } } }', "f")
+    made = found.gid_range, found.container_bases, found.groups["a"].families
+    assert repr(made) == "((30000, 40000), (65536,), (4,))"
