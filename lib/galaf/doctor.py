@@ -467,7 +467,7 @@ def hurried():
     passed, sent = probe.hurry(SERVER)
     if passed:
         yield Result(BROKEN, f"{passed} of {sent} queries by a program outside every group were answered: they pass "
-                             "while the rules are about to mark them", NEW_SKELETON)
+                             "dnsmasq's allow-list", f"galaf_dns connect; {NEW_SKELETON}")
     else:
         yield Result(OK, f"a name asked for by a program outside every group is refused, and {sent} more in a row")
 
