@@ -437,6 +437,14 @@ def names(known):
     if silenced:
         why, _, mend = silenced.partition(": ")
         return Result(WARNING, why, mend)
+    limit = resolver.search_limit(known.conf)
+    if limit:
+        why, _, mend = limit.rpartition(": write")
+        return Result(WARNING, why, "write" + mend)
+    refused = resolver.rebinds() if known.conf.stop_dns_rebind else ()
+    if refused:
+        return Result(WARNING, f"stop_dns_rebind refused a private address of {few(refused)}",
+                      'name the domain in an entry, or take "stop_dns_rebind" out of $.config')
     return Result(OK, f"/etc/resolv.conf leads to {resolver.service()}'s dnsmasq")
 
 

@@ -95,6 +95,43 @@ def silenced(conf, ids):
             '"dnsmasq": { "rule": ["udp dport 53", "tcp dport 53"] }')
 
 
+def search_limit(conf):
+    """Where strict DNS ends a bare name's search too early, and how to fix it, as a sentence; or None.
+
+    glibc's res_search(3) goes on after "no such name", and gives up where a name is refused, as the
+    first domain of the list is to an entry that may not resolve it.
+    """
+    searched = _searched()
+    for entry in conf.groups.values() if conf.dns == "strict" else ():
+        if "LOCALDOMAIN" in entry.env_set:
+            continue
+        own = [domain for domain in searched if any(f".{domain}".endswith(f".{each}") for each in entry.domains)]
+        if own and own != searched[:len(own)]:
+            return (f"{entry.path}: a bare name is not found below {own[0]}, since /etc/resolv.conf's search list has "
+                    f"{searched[0]} first, which the entry may not resolve: write into the entry "
+                    f'"env": {{ "set": {{ "LOCALDOMAIN": "{" ".join(own)}" }} }}')
+    return None
+
+
+def rebinds():
+    """The names, sorted, that dnsmasq refused since boot for a private address, by the journal."""
+    try:
+        said = run("journalctl", "--boot", "--quiet", "--output=cat", "--identifier=dnsmasq",
+                   "--grep=DNS-rebind attack detected", ok=(0, 1))
+    except GalafError:
+        return []       # no journal is kept, or this is not root
+    return sorted(set(re.findall(r"detected: ([a-z0-9._-]+)$", said, re.MULTILINE)))
+
+
+def _searched():
+    """The search list of resolv.conf(5)."""
+    try:
+        text = Path("/etc/resolv.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return (re.findall(r"^(?:search|domain)\s+(.*)", text, re.MULTILINE) or [""])[-1].lower().split()
+
+
 def _asked():
     """Whether /etc/resolv.conf leads to this machine's own resolver, and nowhere else."""
     try:

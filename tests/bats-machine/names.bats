@@ -71,6 +71,18 @@ elements() { on nft list set inet galaf "$1"; }
     passes on galaf_config --yes
 }
 
+@test "stop_dns_rebind: galaf_dns status and galaf_doctor name what was refused" {
+    internet sh -c 'echo "10.1.2.3 evil.example" >>/run/internet-hosts; kill -HUP "$(cat /run/internet-dnsmasq.pid)"'
+    passes on galaf_config --set '$.config' '{ "stop_dns_rebind": true }'
+    passes on galaf_config --set '$.groups.browser' '{ "rule": "tcp dport 80" }'
+    passes on galaf_config --yes
+    fails 2 on galaf --test browser getent ahostsv4 evil.example
+    named() { on galaf_dns status | grep -q 'stop_dns_rebind: evil.example'; }
+    eventually 5 named || complain "$(on journalctl -b -n 20 --no-pager)"
+    run on galaf_doctor names
+    says "stop_dns_rebind refused a private address of evil.example"
+}
+
 @test "nmcli general reload dns-full starts dnsmasq anew, and it reads new option files" {
     before=$(dnsmasq_process)
     resolved() { on galaf --test web getent ahostsv4 fresh.web.example | grep -q 198.18.0.77; }

@@ -144,3 +144,24 @@ JSON
     passes nft list set inet galaf web_4
     says 198.18.0.10
 }
+
+@test "search domains: a bare name ends at one that the entry may not resolve; galaf_doctor says so, LOCALDOMAIN is the way" {
+    cp /etc/resolv.conf /tmp/resolv.conf
+    echo "search home.example corp.example" >>/etc/resolv.conf
+    configure <<'JSON'
+{ "users": { "dnsmasq": { "rule": "udp dport 53" } }, "groups": {
+    "browser": { "rule": "tcp dport 80" },
+    "web": { "execv": [ "/usr/bin/curl", "-sS", "--max-time", "5", "…" ], "domains": [ "corp.example" ], "rule": "tcp dport 80" } } }
+JSON
+    passes in_group browser curl -sS --max-time 5 http://build/
+    fails 6 as alice galaf web http://build/
+    run galaf_doctor names
+    says "\$.groups.web: a bare name is not found below corp.example" '"LOCALDOMAIN": "corp.example"'
+    passes galaf_config --set '$.groups.web.env' '{ "set": { "LOCALDOMAIN": "corp.example" } }'
+    passes galaf_config --yes
+    passes as alice galaf web http://build/
+    says "build 80"
+    run galaf_doctor names
+    says_not "a bare name is not found"
+    cat /tmp/resolv.conf >/etc/resolv.conf
+}
