@@ -210,3 +210,13 @@ def test_numbers_with_a_point():
                        '"groups": { "a": { "families": [4.0], "rule": "" } } }', "f")
     made = found.gid_range, found.container_bases, found.groups["a"].families
     assert repr(made) == "((30000, 40000), (65536,), (4,))"
+
+
+def test_the_connectivity_check_of_the_shipped_file():
+    """What its comment says: two lines of root's entry in the place of two others."""
+    data = json.loads((TOP / "etc/galaf/galaf_conf.json").read_text(encoding="utf-8"))
+    root = data["users"]["root"]
+    root.update(domains=root.pop("#domains"), rule=root.pop("#rule"))
+    entry_ = conf.parse(json.dumps(data), "f").users["root"]
+    assert entry_.domains == ("network-test.debian.org",) and not entry_.resolves_any
+    assert [rule.text for rule in entry_.rules] == ["tcp dport 80"]
