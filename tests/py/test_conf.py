@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the configuration takes and what it refuses, and where it says so."""
 import json
+import re
 
 import pytest
 from conftest import TOP
@@ -220,3 +221,13 @@ def test_the_connectivity_check_of_the_shipped_file():
     entry_ = conf.parse(json.dumps(data), "f").users["root"]
     assert entry_.domains == ("network-test.debian.org",) and not entry_.resolves_any
     assert [rule.text for rule in entry_.rules] == ["tcp dport 80"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "man/galaf_conf.json.5", "etc/galaf/galaf_conf.json"])
+def test_a_browser_and_thunderbird_may_make_their_sandbox(name):
+    """Each entry that starts one says so, or has no filter against it."""
+    text = (TOP / name).read_text(encoding="utf-8")
+    found = re.findall(r'\n *"[a-z-]+": \{\n(?:(?!\n *\}).)*?/usr/bin/(?:firefox-esr|thunderbird)".*?\n *\}', text,
+                       re.DOTALL)
+    wanted = ('"user_namespaces": true', '"no_new_privs": false')
+    assert found and all(any(word in entry for word in wanted) for entry in found), found
