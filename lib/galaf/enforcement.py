@@ -74,9 +74,10 @@ def open_up():
 
 
 def begin_trial(seconds):
-    """Arms the way back to the generation in force, in so many seconds."""
-    folder = generation.good()
-    _begin({"before": folder.name if folder else None, "boot": _boot(), "until": _clock() + seconds})
+    """Arms the way back to the generation in force, in so many seconds; in audit to what that ends in."""
+    note, folder = trial(), generation.good()
+    before = note["before"] if note else folder and folder.name
+    _begin({"before": before, "boot": _boot(), "until": _clock() + seconds})
 
 
 def begin_audit(before, seconds):

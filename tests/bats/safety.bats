@@ -336,6 +336,15 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     fails 1 galaf_config --confirm
 }
 
+@test "a trial that begins in a span of audit ends in what the audit would end in, not in audit without an end" {
+    passes galaf_config --audit 600s
+    echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF"
+    passes galaf_config --try 3
+    eventually 10 test ! -e /var/lib/galaf/trial
+    refuses 8080
+    reaches 80
+}
+
 @test "audit of one entry: it passes and is counted, the others are refused" {
     echo '{ "groups": { "web": { "rule": "tcp dport 443", "mode": "audit" }, "other": { "rule": "tcp dport 443" } } }' >"$CONF"
     passes galaf_config --yes
