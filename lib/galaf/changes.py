@@ -12,7 +12,7 @@ def describe(old, new):
     lines = []
     for kind, word in (("groups", "group"), ("users", "user"), ("inbound", "inbound")):
         lines += _describe_names(word, getattr(old, kind), getattr(new, kind))
-    for name in ("mode", "table", "gid_range", "dns", "forward", "container_bases"):
+    for name in ("mode", "table", "gid_range", "dns", "forward", "kernel", "container_bases"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {_show(getattr(old, name))} → {_show(getattr(new, name))}")
     return lines
@@ -30,6 +30,7 @@ def shrinks(old, new):
     return (any(place not in kept[0] or _narrower(entry, kept[0][place]) for place, entry in entries.items())
             or any(not set(_texts(rules)) <= set(_texts(kept[1].get(name, ()))) for name, rules in old.inbound.items())
             or not set(_texts(old.forward)) <= set(_texts(new.forward))
+            or not set(_texts(old.kernel)) <= set(_texts(new.kernel))
             or not set(old.container_bases) <= set(new.container_bases)
             or (old.mode == "audit" and new.mode != "audit"))
 

@@ -86,6 +86,7 @@ class Conf:
     dns_said: bool = False
     inet_said: bool = False
     forward: tuple = ()
+    kernel: tuple = ()
     container_bases: tuple = ()
     users: dict = field(default_factory=dict)
     groups: dict = field(default_factory=dict)
@@ -174,6 +175,7 @@ def parse(text, name, checked=False):
         stop_dns_rebind=config.get("stop_dns_rebind", False),
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
+        kernel=tuple(_parse_rules(data.get("kernel", []), ("kernel",), faults)),
         container_bases=tuple(config.get("container_bases", [])),
         inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
                  for key, value in _uncommented(data.get("inbound", {})).items()},

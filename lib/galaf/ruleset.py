@@ -68,7 +68,8 @@ def named_groups(conf, ids, skeleton):
     1,000 groups that took a third of its time, with 10,000 most of it.
     """
     granted = [rule for entry in conf.entries() for rule in entry.rules]
-    granted += [rule for some in conf.inbound.values() for rule in some] + list(conf.forward)
+    granted += [rule for some in conf.inbound.values() for rule in some]
+    granted += [*conf.forward, *conf.kernel]
     words = set(_WORD.findall(" ".join([*skeleton, *(rule.text for rule in granted)])))
     return "".join(f"{name}:x:{gid}:\n" for name, gid in sorted(ids.every_group.items()) if name in words)
 
@@ -170,7 +171,8 @@ def _query_timeouts():
 def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "queries_out", "queries_elsewhere", "unasked_out", "answers_out",
-             "inbound", "forwarded", "denied_out", "denied_in", "refused_out", "refused_in", "refused_forward"]
+             "inbound", "forwarded", "kernel_out", "denied_out", "denied_in",
+             "refused_out", "refused_in", "refused_forward"]
     yield from _plain(*(f"chain {name} {{ }}" for name in names))
     yield from _plain(*(f"chain mark_user_{mark} {{ }}" for mark in _user_marks(ids)))
     for entry in entries:
@@ -267,7 +269,19 @@ def _services(conf, ids):
     inbound = [(line, rule.path) for name, granted in conf.inbound.items() for rule in granted
                for line in _accept(rule, f"ct mark set {ids.inbound[name]} accept")]
     forward = [(line, rule.path) for rule in conf.forward for line in _accept(rule, "accept")]
-    return _chain("inbound", inbound) + _chain("forwarded", forward)
+    return _chain("inbound", inbound) + _chain("forwarded", forward) + _kernel(conf)
+
+
+def _kernel(conf):
+    """What the kernel itself may send: packets of no program's socket; with a mark in the rule, whoever's they carry.
+
+    A tunnel's packet is still that of the program whose packet it carries; the mark is what root gave the tunnel,
+    and no program without privilege can give itself.
+    """
+    lines = [(line, rule.path) for rule in conf.kernel for line in _accept(rule, "accept")]
+    marked = [line for line in lines if "meta mark" in line[0]]
+    return _chain("kernel_out", [*marked, ("meta skuid 0-4294967295 return", None),
+                                 *(line for line in lines if line not in marked)])
 
 
 def _accept(rule, verdict):

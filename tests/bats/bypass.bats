@@ -283,6 +283,27 @@ except OSError as error:
     sysctl --quiet net.ipv4.ip_forward=0
 }
 
+@test "what the kernel itself sends is counted where it is refused, and passes where \"kernel\" lists it; nothing of a program's does" {
+    internet nft add table inet reports '{ chain in { type filter hook prerouting priority 0; ip protocol igmp counter; }; }'
+    heard() { internet nft list table inet reports | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+    nft flush set inet galaf denied4
+    passes as alice $BYPASS/send.py join-multicast4
+    same 0 "$(heard)"
+    passes nft list set inet galaf denied4
+    says ". igmp . 0"
+    galaf_config --set '$.kernel' '"ip protocol igmp"'
+    passes galaf_config --yes
+    passes as alice $BYPASS/send.py join-multicast4
+    [ "$(heard)" -gt 0 ] || complain "no report left"
+    galaf_config --set '$.kernel' '[ "tcp dport 80", "udp dport 5000", "icmp type echo-request" ]'
+    passes galaf_config --yes
+    for way in tcp4 udp4 ping4; do
+        holds "what \"kernel\" lists, by a program" "E=EPERM, ECONNREFUSED" as alice $BYPASS/send.py "$way"
+    done
+    galaf_config --set '$.kernel' '[]'
+    passes galaf_config --yes
+}
+
 @test "an MPTCP connection counts for who made it" {
     local mark
     mark=$(printf '0x%04x03e8' "$(gid_of shell)")
