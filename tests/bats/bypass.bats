@@ -179,10 +179,14 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
 
 # FORGED: what sends in another machine's name, or by loopback to it.
 FORGED="to-closed-port to-closed-tcp-port to-listener by-cable conversation by-message"
+# AWAY: what leads packets of this machine's for itself over the cable.
+AWAY="led-away rejected-by-cable reset-to-loopback"
 
 @test "without the firewall a source address that is another machine's sends, and is answered to" {
+    ip address add 192.168.122.1/32 dev lo
+    ip address add fd00:9::1/128 dev lo
     galaf_firewall stop
-    for way in $FORGED; do
+    for way in $FORGED led-away; do
         gets_out as alice $BYPASS/forged.py "$way"
     done
     galaf_firewall start
@@ -199,6 +203,12 @@ FORGED="to-closed-port to-closed-tcp-port to-listener by-cable conversation by-m
             "$outcome=EPERM, timeout" as alice $BYPASS/forged.py "$way"
     done
     holds "the same by an application that may send to that port" EPERM as alice galaf shell $BYPASS/forged.py by-cable
+    for way in $AWAY; do
+        for family in 4 6; do
+            holds "a connection by loopback, or its resets, led over the cable" "=EPERM, ECONNREFUSED" \
+                as alice $BYPASS/forged.py "$way" $family
+        done
+    done
     holds "the same over IPv4" ENETUNREACH as alice $BYPASS/forged.py by-cable 4
 }
 
@@ -300,7 +310,7 @@ except OSError as error:
     for way in tcp4 udp4 ping4; do
         holds "what \"kernel\" lists, by a program" "E=EPERM, ECONNREFUSED" as alice $BYPASS/send.py "$way"
     done
-    galaf_config --set '$.kernel' '[]'
+    galaf_config --set '$.kernel' '"udp dport 9"'
     passes galaf_config --yes
 }
 

@@ -14,6 +14,7 @@ import sys
 
 V6, STREAM, DGRAM = socket.AF_INET6, socket.SOCK_STREAM, socket.SOCK_DGRAM
 OWN = {"4": "192.0.2.2", "6": "2001:db8::2"}
+SECOND = {"4": "192.168.122.1", "6": "fd00:9::1"}       # another address of this machine's, on no link
 PEER = {"4": "198.18.0.10", "6": "2001:2:0:1::10"}
 THIRD = {"4": "198.18.0.99", "6": "2001:2:0:1::99"}
 FREEBIND = {"4": (socket.IPPROTO_IP, 15), "6": (socket.IPPROTO_IPV6, 78)}           # linux/in.h, linux/in6.h
@@ -77,6 +78,32 @@ def to_listener(family):
 def by_cable(family):
     """In the name of a third machine, to the peer."""
     forged(family, 5000, address=THIRD[family]).sendto(DATA, (PEER[family], 5000))
+
+
+def led_away(family):
+    """A connection by loopback that is bound to the cable once it is made, at either end."""
+    listener, sock = open_socket(family, STREAM), open_socket(family, STREAM)
+    listener.bind((SECOND[family], 0))
+    listener.listen()
+    sock.connect(listener.getsockname()[:2])
+    for end in (sock, listener.accept()[0]):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        end.sendall(DATA)
+
+
+def rejected_by_cable(family):
+    """Bound to the cable, from an address that is not its own: what rejects it goes the same way."""
+    sock = open_socket(family, STREAM)
+    sock.bind((SECOND[family], 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+    sock.connect((PEER[family], 81))
+
+
+def reset_to_loopback(family):
+    """From the loopback address to another of this machine's, where nobody listens."""
+    sock = open_socket(family, STREAM)
+    sock.bind(({"4": "127.0.0.1", "6": "::1"}[family], 0))
+    sock.connect((OWN[family], 6999))
 
 
 def into_application(family):
