@@ -214,21 +214,15 @@ def _queries(conf, entries, ids, resolver):
 
     dnsmasq's allow-list judges a query by the mark of its connection, which conntrack remembers beyond
     the socket's end, and lets one without a mark pass: so a query reaches it only if that mark is its sender's
-    own.  The mark is never changed, since queries may still wait at dnsmasq.  It holds 16 bits of each
-    id, and a rootless container's ids above that could stand for another's; those of container_bases are
-    meant to.  Another name server holds nobody to names: whoever may resolve any may ask it.
+    own.  The mark is never changed, since queries may still wait at dnsmasq.
+    Another name server holds nobody to names: whoever may resolve any may ask it.
     """
     if not strict_dns(conf):
         return _chain("queries_out", [])
-    bases = ", ".join(f"{base}-{base + 65535}" for base in conf.container_bases)
-    but = {name: f"{name} != {{ {bases} }} " if bases else "" for name in ("meta skuid", "meta skgid")}
-    low, high = conf.gid_range
     elsewhere = "goto queries_elsewhere"
     asked = [elsewhere] if resolver is None else [
         f"ip daddr != {resolver} {elsewhere}", f"meta nfproto ipv6 {elsewhere}",
         'ct state new ct timeout set "queries"', "ct mark 0 reject",
-        f"{but['meta skgid']}meta skgid > 65535 reject",
-        f"{but['meta skuid']}meta skuid > 65535 meta skgid != {low}-{high} reject",
         "meta skgid . ct mark != @query_groups reject", f"ct mark & {marks.USER_MASK} vmap @query_users"]
     users = [entry for entry in entries if entry.place[0] == "users"]
     return [*_chain("queries_out", _plain(*asked)),
