@@ -152,6 +152,25 @@ join() {
     fi
 }
 
+@test "a service with DynamicUser: the manual's entry and lines for its unit" {
+    local page="$BATS_TEST_DIRNAME/../../man/galaf_conf.json.5"
+    passes on galaf_config --set '$.groups.fwupd-lists' "$(sed -n '/^"fwupd.*": {$/,/^}$/p' "$page" |
+        sed '1s/.*/{/' | jq --compact-output '.domains = ["web.example"] | .rule = "tcp dport 80"')"
+    passes on galaf_config --yes
+    for name in listed unlisted; do
+        printf '[Service]\nType=oneshot\nDynamicUser=yes\nExecStart=/usr/bin/id -gn\nExecStart=%s\n' \
+            "/usr/bin/curl -sS -m 5 http://web.example/" | put /etc/systemd/system/$name.service
+    done
+    on mkdir /etc/systemd/system/listed.service.d
+    sed -n '/^\[Service\]$/,/^\.EE$/{/^\.EE$/!p}' "$page" | sed 's/\\-/-/g' | put /etc/systemd/system/listed.service.d/galaf.conf
+    passes on systemctl daemon-reload
+    passes on systemctl start listed.service
+    passes on journalctl --unit listed.service --output cat
+    says fwupd-lists "web.example 80"
+    fails 1 on systemctl start unlisted.service
+    on systemctl reset-failed
+}
+
 @test "systemd-run --user --scope: a mail program's entry" {
     works thunderbird-limited
     passes alice "galaf thunderbird-limited cat /proc/self/cgroup"
