@@ -6,4 +6,4 @@ and ``launch`` render texts from it without touching anything; ``generation`` ke
 ``run`` is the one place that starts programs.
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
