@@ -20,10 +20,12 @@ import wire
 
 CONFIGURATION = """{
     "config": { "forward": [ "ip saddr 10.9.0.2 tcp dport 80" ] },
+    "kernel": "ip protocol igmp",
     "users": { "dnsmasq": { "rule": "udp dport 53" }, "resolver": { "rule": "udp dport 53" },
-               "bob": { "rule": "udp dport 5000" } },
-    "groups": { "any": { "rule": "tcp dport 80" }, "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" } },
-    "inbound": { "any": "udp dport 8445",
+               "bob": { "rule": [ "udp dport 5000", "tcp dport 7010" ] } },
+    "groups": { "any": { "rule": "tcp dport { 80, 7010 }" },
+                "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" } },
+    "inbound": { "any": [ "udp dport 8445", "tcp dport 8445" ],
                  "www-data": [ "tcp dport 8443", "udp dport { 8443, 8444 }", "icmp type echo-request" ] }
 }"""
 OWN, PEER = programs.PLACES["own"], programs.PLACES["peer"]
@@ -54,7 +56,7 @@ class Peer:
         """The packets that have arrived since, but discovery and reports."""
         time.sleep(0.005)
         packets = map(wire.Packet, self.wire.frames())
-        return [packet for packet in packets if not wire.listed(packet) and not (
+        return [packet for packet in packets if not wire.listed(packet) and packet.protocol != wire.IGMP and not (
             packet.protocol == wire.ICMP6 and packet.data[0] in (133, 135, 136, 143))]
 
     def names(self):
@@ -379,8 +381,7 @@ def dhcp(peer):
 
 @probe
 def reports(peer):
-    """A multicast group is told to the link by MLDv2 alone, and those of older protocols don't count as refused."""
-    flush("denied4", "denied6")
+    """A multicast group is told to the link by MLDv2, also where a router asks, and not by the older MLD."""
     cable = struct.pack("@I", socket.if_nametoindex("eth0"))
     join = socket.inet_pton(V6, "ff02::6461") + cable
     with opened("alice", V6) as sock:
@@ -390,13 +391,23 @@ def reports(peer):
         peer.wire.send(mld_query())
         assert any(packet.protocol == wire.ICMP6 and packet.data[0] == 143 for packet in peer.frames()), "a query"
     lab.setting("net/ipv6/conf/eth0/force_mld_version", 1)
-    with opened("alice", V6) as sock, opened("alice", V4) as four:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, join)
+    try:
+        with opened("alice", V6) as sock:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, join)
+            assert not any(packet.protocol == wire.ICMP6 and packet.data[0] == 131 for packet in peer.frames(0.05))
+    finally:
+        lab.setting("net/ipv6/conf/eth0/force_mld_version", 0)
+
+
+@probe
+def kernel(peer):
+    """What "kernel" lists passes as the kernel sends it, here a report of a multicast group, and from no program."""
+    with opened("root", V4, socket.SOCK_RAW, wire.IGMP) as sock:
+        sent(sock, b"data", (PEER[0], 0))
+        assert not any(packet.protocol == wire.IGMP for packet in peer.frames(0.01)), "a program's"
         group = socket.inet_aton("239.1.2.3") + socket.inet_aton(OWN[0])
-        four.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-    time.sleep(0.05)
-    lab.setting("net/ipv6/conf/eth0/force_mld_version", 0)
-    assert "igmp" in elements("denied4"), "IGMP is not counted as refused"
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+        assert any(packet.protocol == wire.IGMP for packet in peer.frames(0.1)), "the kernel's"
 
 
 def mld_query():
@@ -511,6 +522,92 @@ def forwarded(peer):
     assert not any(each[:2] == b"\x11\x5c" for each in ports), "an invalid packet"
 
 
+# Connections that are older than what conntrack or the rules know.
+
+def connection(stack, server, client, address, *owner):
+    """A connection between two sockets: (its end at the server, the client); both end with the stack, by a reset.
+
+    owner: the server's user and group; a connection is whose program accepts it.
+    """
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(address)
+    server.listen()
+    client.connect(address)
+    with being(*owner or ["root"]):
+        end = server.accept()[0]
+    server.close()
+    for sock in client, end:
+        sock.settimeout(WAIT)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stack.callback(sock.close)
+    return end, client
+
+
+def tells(sock, other):
+    """Whether what is sent by a socket comes to another."""
+    with contextlib.suppress(OSError):
+        sock.sendall(b"data")
+        return answered(other) == b"data"
+    return False
+
+
+@contextlib.contextmanager
+def asleep():
+    """Without the rules; conntrack goes on."""
+    lab.command("nft", "add table inet galaf { flags dormant; }")
+    try:
+        yield
+    finally:
+        lab.command("nft", "add table inet galaf")
+
+
+@probe
+def resumed(peer):
+    """TCP that conntrack has forgotten goes on where a listed user or group holds the socket, whoever speaks first."""
+    for user, group, port in ("www-data", None, 8443), ("alice", "any", 8445):
+        with contextlib.ExitStack() as stack:
+            server = opened(user, V4, STREAM, group=group)
+            end, client = connection(stack, server, peer.open(V4, STREAM), (OWN[0], port), user, group)
+            peer.conntrack.flush()
+            assert tells(end, client), f"{group or user} serves"
+    for user, group in ("bob", None), ("alice", "any"):
+        with contextlib.ExitStack() as stack:
+            end, client = reached(stack, peer, user, group)
+            peer.conntrack.flush()
+            assert tells(end, client), f"{group or user} is served"
+
+
+def reached(stack, peer, user, group=None):
+    """A user's connection to the peer: (the peer's end, the user's)."""
+    return connection(stack, peer.open(V4, STREAM), opened(user, V4, STREAM, group=group), (PEER[0], 7010))
+
+
+@probe
+def older(peer):
+    """TCP that conntrack knows from before the rules goes on where its owner is listed, and on loopback, but there
+    not by the cable; it ends elsewhere, and dnsmasq, where it has no mark, is not asked by it."""
+    with contextlib.ExitStack() as stack:
+        with asleep():
+            listed = [reached(stack, peer, "bob"), reached(stack, peer, "alice", "any")]
+            far, client = reached(stack, peer, "alice")
+            near = [opened("alice", V4, STREAM) for _ in range(2)]
+            near = connection(stack, *near, ("192.168.122.1", 7003), "alice")
+            asking = stack.enter_context(opened("alice", V4, STREAM))
+            asking.connect(("127.0.0.1", 53))
+        for end, own in listed:
+            assert tells(own, end) and tells(end, own), "a listed owner's"
+        far.settimeout(0.05)
+        assert not tells(client, far), "another's"
+        assert tells(*near) and tells(*reversed(near)), "on loopback"
+        peer.wire.frames()
+        near[0].settimeout(0.05)
+        near[1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        assert not tells(*reversed(near)) and not peer.got(), "from loopback over the cable"
+        question = programs.query(made_up(), 1)
+        asking.sendall(struct.pack(">H", len(question)) + question)
+        assert answered(asking) is None and not went_out(peer), "a query"
+
+
 # What is counted apart, since it is beyond a share.
 
 COUNTED = [f"{kind}{way}{family}" for kind in ("denied", "portless") for way in ("", "_in") for family in (4, 6)]
@@ -559,13 +656,31 @@ def emptied():
 
 
 @probe
-def shares(peer):
-    """Who fills the sets of what was refused fills a share of them; the rest is counted apart."""
+def share_of_mark(_peer):
+    """What one mark was refused fills a share of the sets; the rest is counted apart."""
     with emptied():
-        assert all(floods_out(1050, [1000])), "a mark has a share"
-        assert all(floods_out(900, range(31001, 31010))), "a user has one"
-        assert all(floods_in(peer, 270, 1)), "a source has one"
-        assert all(floods_in(peer, 240, 18)), "a network has one"
+        assert all(floods_out(1050, [1000]))
+
+
+@probe
+def share_of_user(_peer):
+    """So does what one user was, in whatever groups."""
+    with emptied():
+        assert all(floods_out(900, range(31001, 31010)))
+
+
+@probe
+def share_of_source(peer):
+    """And what comes from one address."""
+    with emptied():
+        assert all(floods_in(peer, 270, 1))
+
+
+@probe
+def share_of_network(peer):
+    """And from one network."""
+    with emptied():
+        assert all(floods_in(peer, 240, 18))
 
 
 @probe
