@@ -387,16 +387,30 @@ def reports(peer):
     with opened("alice", V6) as sock:
         peer.clear()
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, join)
-        assert any(packet.data[8] == 4 for packet in mld(peer.frames(0.05), 143)), "MLDv2"
+        assert any(packet.data[8] == 4 for packet in icmp6(peer.frames(0.05), 143)), "MLDv2"
         peer.wire.send(mld_query())
-        assert any(packet.data[8] == 2 for packet in mld(peer.frames(), 143)), "a query"
+        assert any(packet.data[8] == 2 for packet in icmp6(peer.frames(), 143)), "a query"
     lab.setting("net/ipv6/conf/eth0/force_mld_version", 1)
     try:
         with opened("alice", V6) as sock:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, join)
-            assert not list(mld(peer.frames(0.05), 131))
+            assert not list(icmp6(peer.frames(0.05), 131))
     finally:
         lab.setting("net/ipv6/conf/eth0/force_mld_version", 0)
+
+
+@probe
+def discovery(peer):
+    """A user's program that may use raw sockets, as by a capability of its file, has no part in neighbour discovery."""
+    wire.LIBC.setfsuid(pwd.getpwnam("alice").pw_uid)
+    try:
+        sock = socket.socket(V6, socket.SOCK_RAW, wire.ICMP6)
+    finally:
+        wire.LIBC.setfsuid(0)
+    with sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+        sent(sock, b"\x88".ljust(8, b"\0") + ipaddress.ip_address(PEER[1]).packed + b"data", (PEER[1], 0))
+        assert not any(b"data" in packet.data for packet in icmp6(peer.frames(0.02), 136))
 
 
 @probe
@@ -410,7 +424,7 @@ def kernel(peer):
         assert any(packet.protocol == wire.IGMP for packet in peer.frames(0.1)), "the kernel's"
 
 
-def mld(packets, kind):
+def icmp6(packets, kind):
     """Those that are ICMPv6 of that type; a report, 143, has 4 at offset 8 for a new group and 2 for an answer."""
     return (packet for packet in packets if packet.protocol == wire.ICMP6 and packet.data[0] == kind)
 
