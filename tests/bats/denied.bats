@@ -300,12 +300,16 @@ waits() { grep -q poll "/proc/$1/wchan"; }
 
 @test "a name server that answers nonsense misleads about its own client at most, and harms nothing" {
     name_server
+    galaf_config --set '$.config' '{ "dns": "open" }'       # with strict DNS no such server is asked
+    passes galaf_config
     ask '[b"alias", b"example"]'
     ask '[b"many", b"example"]'
     ask '[b"cut", b"example"]'
     ask '[b"refuse\x1b[2J", b"EXAMPLE"]'
     ask "[b'refuse', b'$(printf 'x%.0s' {1..63})', b'$(printf 'y%.0s' {1..63})']"
     ask '[b"noise"]' 300
+    galaf_config --set '$.config' '{ "dns": "strict" }'
+    passes galaf_config
     for address in 198.18.0.77 198.18.1.23 198.18.1.24 198.18.2.1; do
         fails 7 in_group nothing fetch "http://$address/"
     done

@@ -288,7 +288,7 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     usermod --gid web bob
     finds broken members "web is the login group of bob"
     usermod --gid bob bob
-    groupadd --users alice friends      # which takes the number after the highest
+    groupadd --gid 45000 --users alice friends
     finds broken members "friends has the member alice" "groupmod --gid"
     groupmod --gid 2000 friends
     finds ok members
