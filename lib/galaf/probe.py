@@ -84,14 +84,14 @@ with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM
 DIVERT = """
 import socket, struct, sys
 six = ":" in sys.argv[1]
-with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as diverting:
-    try:
+try:
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as diverting:
         diverting.setsockopt(socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP, 76 if six else 50,
                              struct.pack("!I", socket.if_nametoindex("lo")))
         diverting.sendto(b"", (sys.argv[1], 9))
-        print("sent")
-    except OSError:
-        print("refused")
+    print("sent")
+except OSError:
+    print("refused")
 """
 # A datagram of DNS's port, and a connection, to an address of this machine's.
 CALL = """
