@@ -201,7 +201,7 @@ def loopback(known):
 
 
 def own_addresses():
-    """An IPv4 and, where there is IPv6, an IPv6 address of this machine's: a network's where it is on one, else lo's."""
+    """An IPv4 and, where there is IPv6, an IPv6 address of this machine's: of a network it is on, or else of lo."""
     found = {"inet": "127.0.0.1", **({"inet6": "::1"} if has_ipv6() else {})}
     for link in json.loads(run("ip", "-j", "address", "show", "scope", "global", "up")):
         found.update({item["family"]: item["local"] for item in link.get("addr_info", ())
