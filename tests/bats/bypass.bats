@@ -251,6 +251,43 @@ sender.sendto(b"a command", (sys.argv[2], 6001))' "$1" "$2"
     row "in: a peer's packet, invited by one to it bound to lo" "nothing comes in"
 }
 
+# told FAMILY: alice sends from one of her ports to another; what a host beyond the cable then tells that port, in an
+# ICMP error that quotes it.
+told() {
+    as alice /usr/bin/python3 -c '
+import socket, sys
+family, level, option, own = {"4": (2, 0, 11, "192.0.2.2"), "6": (10, 41, 25, "2001:db8::2")}[sys.argv[1]]
+sock, other = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
+sock.setsockopt(level, option, 1)
+sock.bind((own, 6001))
+other.bind((own, 6002))
+sock.sendto(b"x", (own, 6002))
+print("ready", flush=True)
+sock.settimeout(2)
+try:
+    sock.recv(100)
+except TimeoutError:
+    print("nothing")
+except OSError as error:
+    print(error.strerror)' "$1" >$BYPASS/heard 3>&- &
+    eventually 10 grep -qs ready $BYPASS/heard
+    internet /usr/bin/python3 $BYPASS/icmp_error.py "$1"
+    wait $!
+    tail -n 1 $BYPASS/heard
+    rm $BYPASS/heard
+}
+
+@test "what one sends by loopback lets nothing in, not even an ICMP error that quotes it" {
+    galaf_firewall stop
+    same "Connection refused" "$(told 4)"
+    same "Connection refused" "$(told 6)"
+    galaf_firewall start
+    same nothing "$(told 4)"
+    same nothing "$(told 6)"
+    packets=0
+    row "in: an ICMP error that quotes one's own packet by loopback" "nothing comes in"
+}
+
 # answered USER [COMMAND ...]: what the peer hears from UDP port 6000, where that user's program listens, run by the command.
 answered() {
     as "$1" "${@:2}" $BYPASS/forged.py shared-port 4 >$BYPASS/shared 3>&- &

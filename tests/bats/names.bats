@@ -141,8 +141,8 @@ except PermissionError:
 ' "$1" "$3"
 }
 
-# forget_queries: conntrack no longer knows any.
-forget_queries() { conntrack -D -p udp --dport 53 >/dev/null 2>&1 || true; }
+# forget_queries: conntrack no longer knows any of those that dnsmasq was asked.
+forget_queries() { conntrack -D -p udp --orig-dst 127.0.0.1 --dport 53 >/dev/null 2>&1 || true; }
 
 @test "a port that another application has just asked from passes nobody for it; a few seconds later it is the next one's" {
     for option in "" --no-ebpf; do
@@ -153,7 +153,7 @@ forget_queries() { conntrack -D -p udp --dport 53 >/dev/null 2>&1 || true; }
         same "not sent" "$(ask_from 4242 nothing web.example)"
         same REFUSED "$(ask_from 4242 web other.example)"
         same "not sent" "$(ask_from 4242 anywhere other.example)"
-        eventually 5 bash -c '! conntrack -L -p udp --sport 4242 2>/dev/null | grep -q .'
+        eventually 8 bash -c '! conntrack -L -p udp --sport 4242 2>/dev/null | grep -q .'
         same NOERROR "$(ask_from 4242 anywhere other.example)"
         same "not sent" "$(ask_from 4242 nothing other.example)"
     done
@@ -222,6 +222,29 @@ except PermissionError:
         dnsmasq_goes_on
         same $((before + 1)) "$(wire_packets wire_dns)" "the name server's count of packets"
     done
+}
+
+@test "an answer that comes once conntrack has forgotten the query opens nothing to the port's next owner" {
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] }, "root": { "rule": "udp dport 1194" } },
+    "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" } }
+}
+JSON
+    upstream=$(cat /run/internet-dnsmasq.pid)
+    kill -STOP "$upstream"
+    (ask_from 4343 web "fresh-$RANDOM.web.example" || true) 3>&- &
+    sleep 0.5
+    forget_queries
+    kill -CONT "$upstream"
+    wait
+    passes conntrack -L -p udp --orig-src 127.0.0.1 --orig-port-src 53
+    says "dport=4343"
+    before=$(wire_packets wire_dns)
+    fails 1 secrets alice
+    says "Operation not permitted"
+    same "not sent" "$(ask_from 4343 web other.example)"
+    same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
 }
 
 @test "300,000 queries at full speed, by a user without an entry and by an application with a domain: none leaves" {
