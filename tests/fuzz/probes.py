@@ -5,6 +5,7 @@ A probe raises AssertionError where it isn't so.  They are tried one after anoth
 the order in which they stand here.
 """
 import contextlib
+import errno
 import grp
 import ipaddress
 import os
@@ -255,9 +256,13 @@ def invited(peer):
     for family, option, host, own in (V4, (0, 50), PEER[0], OWN[0]), (V6, (41, 76), PEER[1], OWN[1]):
         with opened("alice", family, bound=(own, 6001)) as sock:
             sock.setsockopt(*option, struct.pack(">I", 1))
-            sent(sock, b"data", (host, 4444))
+            assert sent(sock, b"data", (host, 4444)) == errno.EPERM, "is sent"
             peer.wire.send(wire.uninvited("udp", host, 4444, own, 6001))
             assert not answered_now(sock)
+    with opened("alice", V6, bound=(OWN[1], 6001)) as sock, opened("alice", V6, bound=(OWN[1], 6002)):
+        sock.sendto(b"data", (OWN[1], 6002))
+        peer.wire.send(wire.uninvited("udp", OWN[1], 6002, OWN[1], 6001))
+        assert not answered_now(sock), "from this machine's own address"
 
 
 def answered_now(sock):
