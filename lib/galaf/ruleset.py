@@ -22,7 +22,7 @@ OWNERS = {"query_groups": "type gid . mark; flags interval",
           "any_name_groups": "type gid", "any_name_users": "type uid",
           "listed_groups": "type gid", "listed_users": "type uid",
           "answer_groups": "type gid . mark", "answer_users": "type uid . mark"}
-QUERY_SECONDS = 5           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
+QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
 ELEMENTS = 65536            # most elements of a set that packets fill
 REFUSED_TIMEOUT = "604800s"     # 7 days
 # What one may add to the sets of what was refused, at once and then in a day.  7 marks that fill a
