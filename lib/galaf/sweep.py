@@ -14,10 +14,11 @@ import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 from . import conf, dnsmasq, files, firewall, generation, paths, ruleset
-from .run import run
+from .run import CommandFailed, run
 
 UNIT = "galaf-sweep"
 _NOTE = paths.RUNTIME / "sweep"
@@ -49,18 +50,29 @@ def begin(folder):
     if before:
         run_once(folder)
     if seconds and _booted():
-        run("systemd-run", "--quiet", "--no-block", f"--unit={UNIT}.service", f"--on-active={seconds}s",
-            f"--on-unit-active={seconds}s", "--timer-property=AccuracySec=1s")
+        _start_timer(seconds)
         files.replace(_NOTE, f"{seconds} 0\n")
     elif seconds:
         run("setsid", "--fork", "sh", "-c", 'echo "$2 $$" >"$1"; exec >/dev/null 2>&1 </dev/null; '
             'while sleep "$2" && galaf_dns sweep; do :; done', "galaf_dns sweep", str(_NOTE), str(seconds))
 
 
+def _start_timer(seconds, tries=20):
+    """Has systemd sweep so often; while it still holds the timer that was stopped, tries again, 5 seconds at most."""
+    try:
+        run("systemd-run", "--quiet", "--no-block", f"--unit={UNIT}.service", f"--on-active={seconds}s",
+            f"--on-unit-active={seconds}s", "--timer-property=AccuracySec=1s")
+    except CommandFailed as error:
+        if tries == 1 or "already loaded" not in error.said:
+            raise
+        time.sleep(0.25)
+        _start_timer(seconds, tries - 1)
+
+
 def end():
-    """Ends what sweeps, if anything does."""
+    """Ends what sweeps, if anything does: a sweep that is at work, too, for whose sake systemd would hold the timer."""
     if _booted():
-        run("systemctl", "stop", f"{UNIT}.timer", ok=(0, 5))    # 5: it is not loaded
+        run("systemctl", "stop", f"{UNIT}.timer", f"{UNIT}.service", ok=(0, 5))    # 5: one is not loaded
     elif _running():
         with contextlib.suppress(OSError):      # it has just ended
             os.killpg(_noted()[1], signal.SIGTERM)
