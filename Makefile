@@ -33,6 +33,8 @@ install: all
 	$(call put,755,$(wildcard bin/*) launcher/galaf,$(bindir))
 	$(call put,755,$(wildcard sbin/*),$(sbindir))
 	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.nft lib/galaf/*.bpf.o),$(libdir))
+	$(foreach d,$(patsubst lib/galaf/%/__init__.py,%,$(wildcard lib/galaf/*/__init__.py)),\
+		$(call put,644,$(wildcard lib/galaf/$(d)/*.py),$(libdir)/$(d)))
 	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
 	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path),$(unitdir))
 	$(foreach d,$(wildcard systemd/*.d),$(call put,644,$(wildcard $(d)/*),$(unitdir)/$(notdir $(d))))

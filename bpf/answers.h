@@ -3,7 +3,7 @@
  * Remembers what the name server on this machine answers to each program: which name an
  * address was resolved from, and which names were refused.  It looks at UDP from port 53
  * on the loopback interface as the program's socket receives it, and only watches.
- * lib/galaf/answers.py reads the maps.
+ * lib/galaf/observe/answers.py reads the maps.
  *
  * Only a socket counts that asked, in the network namespace where galaf_mark ran: in one of his
  * own any user has port 53.  Nothing of it is written to a disk.  An answer is read as dnsmasq

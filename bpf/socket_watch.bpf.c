@@ -2,7 +2,7 @@
 /*
  * Remembers which program asked for which destination: TCP and UDP, at connect(2) and at
  * sendto(2) or sendmsg(2) with an address, before any packet filter sees a packet.  It
- * only watches: it always returns 1, so the call goes on.  lib/galaf/watch.py reads the map.
+ * only watches: it always returns 1, so the call goes on.  lib/galaf/observe/watch.py reads the map.
  * answers.h does so for what the name server answers.
  *
  * What goes on in other network namespaces than the one where galaf_mark ran is left out: no packet

@@ -26,7 +26,7 @@
 
 #define IN_FORCE "/run/galaf/in-force.nft"
 #define FIRST_LINE "create table inet %63s"
-#define KNOWN_BY "refused_out"      /* a chain of galaf's own tables: KNOWN_BY in lib/galaf/firewall.py */
+#define KNOWN_BY "refused_out"      /* a chain of galaf's own tables: KNOWN_BY in lib/galaf/system/nft.py */
 
 extern char **environ;
 

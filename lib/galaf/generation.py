@@ -10,9 +10,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import files, paths
-from . import lock as locks
+from . import paths
 from .errors import GalafError
+from .system import lock as locks
+from .system import files
 
 KEPT = 5                # generations that stay for looking back
 

@@ -7,9 +7,11 @@ import os
 import re
 from pathlib import Path
 
-from . import VERSION, accounts, commands, conf, dnsmasq, enforcement, firewall, generation, launch, paths, resolver
-from . import ruleset, sysctl
+from . import VERSION, apply, generation, paths
+from .config import conf
 from .errors import GalafError
+from .render import dnsmasq, launch, ruleset, sysctl
+from .system import accounts, executables, nft, resolver
 
 # A statement of nft(8) that makes a table, or adds to one.
 _VERB = r"(?:add|insert|create|replace|delete|destroy|flush|reset)\s+"
@@ -44,7 +46,7 @@ class Plan:
             "ruleset.nft": rules,
             "group": ruleset.named_groups(self.conf, self.ids, skeleton),
             "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
-            "launch": launch.render(commands.with_privilege(self.conf), self.ids),
+            "launch": launch.render(executables.with_privilege(self.conf), self.ids),
             "sysctl.conf": sysctl.render(self.conf),
             "meta.json": json.dumps({**self._meta(), "sha256": generation.digest(rules.encode())}) + "\n",
             **({} if ebpf else {"no-ebpf": ""}),    # keeps galaf-mark.service from starting
@@ -52,7 +54,7 @@ class Plan:
 
     def _meta(self):
         return {"table": self.conf.table, "mode": self.conf.mode, "ebpf": self.ebpf, "version": VERSION,
-                "time": enforcement.now(), "by": enforcement.caller(),
+                "time": apply.now(), "by": apply.caller(),
                 "before": generation.good() and generation.good().name}
 
     def outdated(self):
@@ -63,7 +65,7 @@ class Plan:
         """Looks up every id; returns the gids of the groups that have to be made, counting them as made."""
         faults = conf.Faults(self.file, self.source)
         self.ids = accounts.look_up(self.conf, faults)
-        commands.check(self.conf, faults)
+        executables.check(self.conf, faults)
         self.absent_users, absent_groups = accounts.missing(self.conf, self.ids)
         faults.check()
         try:
@@ -79,7 +81,7 @@ class Plan:
         """Has nft and dnsmasq check the texts written in a folder, side by side."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
             names = pool.submit(resolver.check, folder / "dnsmasq.conf")
-            firewall.check(folder / "ruleset.nft", self.lines, self.file)
+            nft.check(folder / "ruleset.nft", self.lines, self.file)
             names.result()
 
     def remarks(self):
@@ -90,10 +92,10 @@ class Plan:
         if silenced:
             yield f"$.users: {silenced}"
         yield from conf.differences(self.conf)
-        yield from commands.remarks(self.conf)
-        carried_out = commands.with_privilege(self.conf).groups
+        yield from executables.remarks(self.conf)
+        carried_out = executables.with_privilege(self.conf).groups
         for entry in self.conf.groups.values():
-            lack = entry.execv and commands.lack(entry.execv[0])
+            lack = entry.execv and executables.lack(entry.execv[0])
             if lack:
                 yield f"{entry.path}.execv[0]: {entry.execv[0]} {lack}"
             for name in entry.hop_from:

@@ -322,7 +322,7 @@ PYTHON
 seen() {
     PYTHONPATH=/usr/lib /usr/bin/python3 - <<'PYTHON'
 import time
-from galaf import watch
+from galaf.observe import watch
 for one in watch.read():
     assert 0 <= time.time() - one.last < 60 and one.first <= one.last and one.pid > 1, one
     print(f"{one.mark:#010x} {one.address} {one.protocol} {one.port} {one.comm} {one.count}")

@@ -200,7 +200,7 @@ print(sum(row["packets"] for row in json.load(sys.stdin)["sets"]["post-filter-ou
     nft --stateless --terse list table inet galaf >/tmp/rules
     nft delete table inet galaf
     PYTHONPATH=/usr/lib /usr/bin/python3 -c '
-from galaf import counters
+from galaf.observe import counters
 print(counters.restore_text(counters.SAVED, open("/tmp/rules").read()))' >>/tmp/rules
     passes nft -f /tmp/rules
     same "$before" "$(galaf_stats --query '$.sets')" "the counters"

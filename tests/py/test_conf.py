@@ -6,7 +6,8 @@ import re
 import pytest
 from conftest import TOP
 
-from galaf import conf, jsontext, paths, rules
+from galaf import paths
+from galaf.config import conf, jsontext, rulesyntax
 from galaf.errors import GalafError
 
 
@@ -124,7 +125,7 @@ def test_all_faults_at_once_with_their_lines():
     "ct status dnat accept", "ct status dnat; dnat"])
 def test_no_match_expression(text):
     """A verdict, a statement or a way out of the block is refused before nft sees it."""
-    assert rules.fault(text)
+    assert rulesyntax.fault(text)
 
 
 @pytest.mark.parametrize("text", [
@@ -134,7 +135,7 @@ def test_no_match_expression(text):
     "ip daddr { 192.0.2.0/24, 198.51.100.7 }", "icmp type echo-request", "(tcp dport 1)"])
 def test_match_expression(text):
     """What is one match is taken; words that only name something are no verdicts."""
-    assert rules.fault(text) is None
+    assert rulesyntax.fault(text) is None
 
 
 @pytest.mark.parametrize(("text", "families"), [
@@ -143,7 +144,7 @@ def test_match_expression(text):
     ('iifname "ip6tnl0"', (4, 6)), ("ip daddr @ip6_peers", (4,))])
 def test_families_of_a_rule(text, families):
     """A match on one family's header grants nothing in the other."""
-    assert rules.families(text) == families
+    assert rulesyntax.families(text) == families
 
 
 def test_open_dns_takes_the_domains_that_the_allow_list_would_not():

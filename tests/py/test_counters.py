@@ -5,9 +5,9 @@ import json
 import pytest
 from conftest import load
 
-from galaf import counters
-from galaf.counters import Count
 from galaf.errors import GalafError
+from galaf.observe import counters
+from galaf.observe.counters import Count
 
 
 stats = load("galaf_stats")
@@ -119,7 +119,7 @@ def test_bytes(value, text):
 
 
 def test_table(monkeypatch):
-    monkeypatch.setattr(stats.names, "describe", lambda key: ("alice", "web") if key else ("unmarked", ""))
+    monkeypatch.setattr(stats.labels, "describe", lambda key: ("alice", "web") if key else ("unmarked", ""))
     rows = [stats.mark_row(0x753403e8, 1600, 5000), stats.mark_row(0, 7, 700)]
     assert stats.drawn("post-filter-in", rows) == """\
 ╭──────┤ Set: post-filter-in ├───────╮

@@ -5,9 +5,12 @@ import json
 
 import pytest
 
-from galaf import answers, conf, denied, mark, names, suggest, watch
-from galaf.counters import Count
+from galaf import mark
+from galaf.config import conf
 from galaf.errors import GalafError
+from galaf.observe import answers, denied, suggest, watch
+from galaf.observe.counters import Count
+from galaf.system import labels
 
 NOW = 1_800_000_000
 WEB = 30004 << 16 | 1000
@@ -19,8 +22,8 @@ def accounts(monkeypatch):
     """The names that marks stand for."""
     groups = {30004: "web", 30005: "bare", 30006: "other", 1000: "alice"}
     users = {1: "root", 1000: "alice", 33: "www-data", 65535: "others"}
-    monkeypatch.setattr(denied.names, "group_name", lambda gid: groups.get(gid, str(gid)))
-    monkeypatch.setattr(denied.names, "user_name", lambda uid: users.get(uid, str(uid)))
+    monkeypatch.setattr(denied.labels, "group_name", lambda gid: groups.get(gid, str(gid)))
+    monkeypatch.setattr(denied.labels, "user_name", lambda uid: users.get(uid, str(uid)))
 
 
 def seen(mark=WEB, address="198.18.0.10", protocol=6, port=80, comm="curl", first=-100, last=-50):
@@ -256,11 +259,11 @@ def test_the_doctors_own_tries_are_not_to_be_allowed():
 
 
 def test_a_name_that_is_not_on_this_machine_is_refused_and_root_is_found():
-    assert names.asked("root", None) == names.asked("daemon", None) == ("1", None)
-    assert names.asked("4711", "unmarked") == ("4711", "unmarked")
+    assert labels.asked("root", None) == labels.asked("daemon", None) == ("1", None)
+    assert labels.asked("4711", "unmarked") == ("4711", "unmarked")
     for user, group, said in (("me", None, "no user 'me' on this"), (None, "ours", "no group 'ours' on this")):
         with pytest.raises(GalafError, match=said):
-            names.asked(user, group)
+            labels.asked(user, group)
 
 
 def test_what_nothing_can_be_suggested_for_is_said():

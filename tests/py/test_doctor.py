@@ -8,7 +8,10 @@ from types import SimpleNamespace
 import pytest
 from conftest import TOP
 
-from galaf import accounts, commands, conf, doctor, foreign, iprule, jsontext, mark
+from galaf import mark
+from galaf.checks import doctor
+from galaf.config import conf, jsontext
+from galaf.system import accounts, executables, iprule, other_firewalls
 
 LISTING = {"nftables": [
     {"metainfo": {"version": "1.0.6"}},
@@ -74,7 +77,7 @@ def test_marks_that_rules_may_take():
 ])
 def test_acts(expression, wanted):
     """What another table's rule does that touches the mark or the way."""
-    assert list(foreign.acts([expression])) == wanted
+    assert list(other_firewalls.acts([expression])) == wanted
 
 
 def test_touching():
@@ -83,7 +86,7 @@ def test_touching():
                {"flowtable": {"family": "inet", "table": "fast", "name": "f", "hook": "ingress"}},
                {"rule": {"family": "inet", "table": "galaf", "chain": "c", "expr": [{"redirect": None}]}},
                {"rule": {"family": "ip", "table": "galaf", "chain": "c", "expr": [{"redirect": None}]}}]
-    assert list(foreign.touching(json.dumps({"nftables": objects}), "galaf")) == [
+    assert list(other_firewalls.touching(json.dumps({"nftables": objects}), "galaf")) == [
         "inet fast f forwards past the rules", "ip galaf c has redirect"]
 
 
@@ -101,7 +104,8 @@ COMMIT
 -A OUTPUT -m comment --comment "-j" -j ACCEPT
 COMMIT
 """
-    assert list(foreign.touching_legacy("ip6", listing)) == ["ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
+    assert list(other_firewalls.touching_legacy("ip6", listing)) == [
+        "ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
 
 
 @pytest.mark.parametrize("check", [check.__name__ for check in doctor.CHECKS])
@@ -128,10 +132,10 @@ def test_steps_follow_links(tmp_path):
     (tmp_path / "real/tool").write_text("x", encoding="ascii")
     (tmp_path / "links/tool").symlink_to("../real/tool")
     (tmp_path / "loop").symlink_to("loop")
-    steps = [path for path, _ in commands.steps(f"{tmp_path}/links/tool")]
+    steps = [path for path, _ in executables.steps(f"{tmp_path}/links/tool")]
     assert f"{tmp_path}/links" in steps and steps[-2:] == [f"{tmp_path}/real", f"{tmp_path}/real/tool"]
-    assert [path for path, _ in commands.steps(f"{tmp_path}/loop")][-1] == str(tmp_path)
-    assert [path for path, _ in commands.steps(f"{tmp_path}/no/such")][-1] == str(tmp_path)
+    assert [path for path, _ in executables.steps(f"{tmp_path}/loop")][-1] == str(tmp_path)
+    assert [path for path, _ in executables.steps(f"{tmp_path}/no/such")][-1] == str(tmp_path)
 
 
 TEXT = '{\n    "a": { "x": 1 },  \n    "b": 2,\n    "c": { "only": [1] }\n}\n'

@@ -7,9 +7,9 @@ import time
 import pytest
 from conftest import load
 
-from galaf import history
-from galaf.counters import Count
 from galaf.errors import GalafError
+from galaf.observe import history
+from galaf.observe.counters import Count
 
 NOW = 1_800_000_000     # 2027-01-15 08:00 UTC
 MINUTES = 300

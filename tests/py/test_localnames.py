@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which names this machine answers itself, by its files."""
-from galaf import localnames, resolver
+from galaf.system import localnames, resolver
 
 
 def test_names(tmp_path, monkeypatch):

@@ -76,7 +76,7 @@ def test_depends_on_what_is_imported(deb):
     """Each module from elsewhere comes from a package in Depends."""
     wanted = PkgRelation.parse_relations(deb.debcontrol()["Depends"])
     packages = {choice["name"] for relation in wanted for choice in relation}
-    sources = [*TOP.glob("lib/galaf/*.py"), *TOP.glob("bin/*"), *TOP.glob("sbin/*")]
+    sources = [*TOP.glob("lib/galaf/**/*.py"), *TOP.glob("bin/*"), *TOP.glob("sbin/*")]
     imported = {name for source in sources for name in imports(source)}
     foreign = imported - set(sys.stdlib_module_names) - {"galaf"}
     assert "sh" in foreign
@@ -96,7 +96,7 @@ def test_files(members):
     """Everything from the tree, nothing else."""
     units = next(str(PurePosixPath(name).parent) for name in members if name.endswith("galaf-firewall.service"))
     assert units in ("lib/systemd/system", "usr/lib/systemd/system")
-    wanted = DEBHELPERS | {f"usr/lib/galaf/{file.name}" for pattern in ("*.py", "*.json", "*.nft")
+    wanted = DEBHELPERS | {f"usr/lib/{file.relative_to(TOP / 'lib')}" for pattern in ("**/*.py", "*.json", "*.nft")
                            for file in TOP.glob(f"lib/galaf/{pattern}")}
     wanted |= {f"usr/lib/galaf/{file.stem}.o" for file in TOP.glob("bpf/*.bpf.c")}
     for folder, place in FOLDERS.items():

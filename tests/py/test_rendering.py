@@ -6,7 +6,9 @@ import os
 import pytest
 from conftest import TOP
 
-from galaf import accounts, conf, dnsmasq, launch, ruleset, sysctl
+from galaf.config import conf
+from galaf.render import dnsmasq, launch, ruleset, sysctl
+from galaf.system import accounts
 
 GOLDEN = TOP / "tests/py/golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir())

@@ -2,7 +2,7 @@
 """galaf.run: how a program that failed is told."""
 import pytest
 
-from galaf.run import CommandFailed, run
+from galaf.system.run import CommandFailed, run
 
 
 @pytest.mark.parametrize("script, status, said", [

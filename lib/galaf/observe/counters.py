@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The counters that the kernel keeps in the sets of galaf's table: reading, zeroing, keeping them.
+
+What nft prints of a set differs a little between its versions; here is the one place that
+knows.  An element of a form that is not known is named and passed over.
+"""
+import contextlib
+import ipaddress
+import json
+import os
+import re
+import select
+import subprocess
+from dataclasses import dataclass
+
+from .. import generation, paths
+from ..errors import GalafError
+from ..system import files
+from ..system.run import SEARCH, run
+
+STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
+SAVED = paths.STATE / "counters.json"
+PATIENCE = 20           # seconds that a flush of 65,536 elements may take to be told
+_RECORD = re.compile(r"record/(.+)/(out|in)[46]\Z")
+_REFUSED_IN = re.compile(r"denied_in([46]|_more)\Z")
+_BY_NUMBER = (*STATISTICS, "denied_more", "denied_in_more")      # the sets whose elements are marks or protocols
+_DELETED = re.compile(r"delete element inet (\S+) (\S+) \{ (.+) \}\Z")
+_NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)\Z")
+_EXPIRES = re.compile(r" expires ((?:\d+(?:ms|[dhms]))+)")
+_SPAN = re.compile(r"(\d+)([dhms])(?!s)")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_COUNTED = re.compile(r"(.+?) counter packets (\d+) bytes (\d+)( .*)?\Z")
+
+
+@dataclass(frozen=True)
+class Count:
+    """One element.  key: a mark, an address, or a tuple of what nft has joined; timeout, expires: seconds."""
+    key: object
+    packets: int
+    bytes: int
+    timeout: int = None
+    expires: int = None
+
+
+def table():
+    """The name of galaf's table: the one of the rules in force, else "galaf"."""
+    folder = generation.good()
+    return generation.table(folder) if folder else "galaf"
+
+
+def recorded(name):
+    """(entry, "out" or "in") of a set with the addresses of an entry; None for another set."""
+    found = _RECORD.match(name)
+    return found and found.groups()
+
+
+def is_refused_in(name):
+    """Whether a set counts what came in and nobody had asked for."""
+    return bool(_REFUSED_IN.match(name))
+
+
+def set_names(table_name):
+    """The sets of the table that galaf_stats knows: statistics, recorded addresses, refused inbound traffic.
+
+    Raises GalafError if the table is not loaded.
+    """
+    try:
+        listing = json.loads(run("nft", "-j", "-t", "list", "sets", "table", "inet", table_name))
+    except GalafError as error:
+        if "No such file" not in str(error):
+            raise
+        raise GalafError(f"the table inet {table_name} is not loaded: run galaf_config, "
+                         "or galaf_firewall start") from None
+    names = [entry["set"]["name"] for entry in listing["nftables"] if "set" in entry]
+    return [*(name for name in STATISTICS if name in names), *sorted(filter(recorded, names)),
+            *sorted(filter(is_refused_in, names))]
+
+
+def read(table_name, names):
+    """{set: [Count]} for the named sets, and a list of complaints about what could not be understood."""
+    counts, complaints = {}, []
+    for name in names:
+        with contextlib.suppress(GalafError):       # galaf_config may have removed it since
+            text = run("nft", "-j", "-n", "list", "set", "inet", table_name, name)
+            counts[name], strange = parse(text, name)
+            complaints += strange
+    return counts, complaints
+
+
+def parse(text, name):
+    """([Count], complaints) of one set in nft's JSON."""
+    counts, strange = [], []
+    for entry in json.loads(text)["nftables"]:
+        for element in entry.get("set", {}).get("elem", ()):
+            try:
+                counts.append(_count(element["elem"], name))
+            except (KeyError, TypeError, ValueError):
+                strange.append(json.dumps(element))
+    complaints = [f"set {name}: {len(strange)} element(s) of an unknown form passed over, such as {strange[0]}"
+                  for _ in strange[:1]]
+    if _is_full(text, len(counts)):
+        complaints.append(f"set {name}: full with {len(counts)} elements: what is not in it is not counted")
+    return counts, complaints
+
+
+def _is_full(text, number):
+    """Whether a set of this listing holds as many elements as it can."""
+    sizes = [entry["set"].get("size") for entry in json.loads(text)["nftables"] if "set" in entry]
+    return bool(sizes and sizes[0] and number >= sizes[0])
+
+
+def _count(element, name):
+    value = element["val"]
+    key = tuple(value["concat"]) if isinstance(value, dict) else value
+    if name in _BY_NUMBER:
+        key = int(key, 0) if isinstance(key, str) else int(key)
+        if not 0 <= key <= 0xFFFFFFFF:
+            raise ValueError(key)
+    counter = element["counter"]
+    return Count(key, int(counter["packets"]), int(counter["bytes"]),
+                 element.get("timeout"), element.get("expires"))
+
+
+def present(table_name, names):
+    """Those of the names that are sets of the table; [] where it is not loaded."""
+    try:
+        listing = json.loads(run("nft", "-j", "-t", "list", "sets", "table", "inet", table_name))
+    except GalafError:
+        return []
+    there = {entry["set"]["name"] for entry in listing["nftables"] if "set" in entry}
+    return [name for name in names if name in there]
+
+
+def beside(table_name, names):
+    """The sets that are to be emptied with others, since they say what of those is taken."""
+    ways = {"in" if name.startswith("denied_in") else "out" for name in names if name.startswith("denied")}
+    wanted = {"out": ("share_mark", "share_user", "portless4", "portless6"),
+              "in": ("share_source4", "share_source6", "share_network4", "share_network6",
+                     "portless_in4", "portless_in6")}
+    return present(table_name, [name for way in sorted(ways) for name in wanted[way]])
+
+
+def reset(table_name, names):
+    """Empties sets and returns what they held in that moment, as read() does.
+
+    No version of nft both reads and zeroes a set in one go on every kernel from 6.1 on.
+    But the kernel tells each element that it deletes, with its counter, to who listens:
+    nft monitor.  An empty table, made and deleted in the same transaction, encloses what
+    is ours in its output.
+    """
+    marker = f"galaf_reset_{os.getpid()}"
+    command = ["timeout", str(PATIENCE), "nft", "-n", "monitor"]
+    environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C.UTF-8"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as monitor:
+        try:
+            while not select.select([monitor.stdout], [], [], 0.1)[0]:      # until it listens
+                run("nft", "-f", "-", stdin=f"add table inet {marker}_ready\ndelete table inet {marker}_ready\n")
+            every = [*names, *beside(table_name, names)]
+            run("nft", "-f", "-", stdin="".join((
+                f"add table inet {marker}\n", *(f"flush set inet {table_name} {name}\n" for name in every),
+                f"delete table inet {marker}\n")))
+            for _ in _lines_until(monitor.stdout, f"add table inet {marker}"):
+                pass
+            return deleted(_lines_until(monitor.stdout, f"delete table inet {marker}"), table_name, names)
+        finally:
+            monitor.terminate()
+
+
+def _lines_until(stream, last):
+    for line in stream:
+        if line.strip() == last:
+            return
+        yield line.strip()
+    raise GalafError("nft monitor ended before it had told every counter; they are zero now")
+
+
+def deleted(lines, table_name, names):
+    """({set: [Count]}, complaints) of the deletions that nft monitor tells in these lines."""
+    counts, strange = {name: [] for name in names}, []
+    for line in lines:
+        found = _DELETED.match(line)
+        if not found or found[1] != table_name or found[2] not in counts:
+            continue
+        element = _COUNTED.match(found[3])
+        if element:
+            counts[found[2]].append(Count(_key(element[1], found[2]), int(element[2]), int(element[3]),
+                                          expires=_expires(element[0])))
+        else:
+            strange.append(f"set {found[2]}: an element of an unknown form passed over: {found[3]}")
+    return counts, strange
+
+
+def _key(text, name):
+    text = text.split(" timeout ")[0].split(" expires ")[0]     # nft prints them before or after the counter
+    if name in _BY_NUMBER:
+        return int(text, 0)
+    parts = tuple(int(part, 0) if _NUMBER.match(part) else part for part in text.split(" . "))
+    return parts if len(parts) > 1 else text
+
+
+def _expires(text):
+    """The seconds left to an element as nft prints it: 604799s, or 6d23h59m59s420ms; None without a time."""
+    found = _EXPIRES.search(text)
+    return found and sum(int(number) * _SECONDS[unit] for number, unit in _SPAN.findall(found[1]))
+
+
+def save(path=SAVED):
+    """Writes the counters of statistics and recorded addresses to a file, replacing it as a whole.
+
+    Raises GalafError if the table is not loaded or the file can't be written.
+    """
+    name = table()
+    counts, _ = read(name, [each for each in set_names(name) if not is_refused_in(each)])
+    write(counts, path)
+
+
+def write(counts, path=SAVED):
+    """Writes counters, as read() returns them, to a file; mode 0600."""
+    rows = {name: [[each.key, each.packets, each.bytes, each.timeout, each.expires] for each in elements]
+            for name, elements in counts.items()}
+    try:
+        files.replace(path, json.dumps(rows), mode=0o600)
+    except OSError as error:
+        raise GalafError(f"{path}: {error.strerror}: the counters are not kept") from None
+
+
+def restore_text(path, ruleset, table_name="galaf"):
+    """nft text that puts saved counters back into the sets that a ruleset's text declares.
+
+    For the transaction that loads the ruleset; elements that are there already stay as they
+    are.  "" where nothing was saved.  Raises GalafError for a file that save() did not write.
+    """
+    try:
+        with open(path, encoding="ascii") as stream:
+            rows = json.load(stream)
+        declared = set(re.findall(r"^\s*set (\S+) \{", ruleset, re.MULTILINE))
+        return "".join(
+            f"add element inet {table_name} {name} {{ {', '.join(map(_element, elements))} }}\n"
+            for name, elements in rows.items()
+            if elements and name in declared and (name in STATISTICS or recorded(name)))
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise GalafError(f"{path}: not a file of saved counters ({error}): remove it") from None
+
+
+def _element(row):
+    key, packets, bytes_, timeout, expires = row
+    key = str(ipaddress.ip_address(key)) if isinstance(key, str) else f"{key:#x}"
+    times = (f" timeout {timeout:d}s" if timeout else "") + (f" expires {expires:d}s" if expires else "")
+    return f"{key} counter packets {packets:d} bytes {bytes_:d}{times}"

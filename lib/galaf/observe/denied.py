@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was refused: joined from the kernel's counters and what the eBPF programs saw.  Pure.
+
+The counters say who, where and how often; the watching programs add which program it was,
+and by what name it knew the address.
+"""
+import ipaddress
+import socket
+import time
+from collections import namedtuple
+
+from .. import mark as marks
+from ..system import labels
+
+OUT = ("denied4", "denied6")
+IN = ("denied_in4", "denied_in6")
+MORE = ("denied_more", "denied_in_more")    # what is not listed, beyond someone's share
+SETS = OUT + IN + MORE
+TIMEOUT = 604800        # seconds that the ruleset keeps a refusal after its last packet: ruleset.REFUSED_TIMEOUT
+PROTOCOLS = {number: name[8:].lower() for name, number in vars(socket).items()
+             if name.startswith("IPPROTO_") and number not in (0, 41, 255)}
+PROTOCOLS[58] = "icmpv6"
+TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
+         35: "NAPTR", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
+
+Refusal = namedtuple("Refusal", "way mark programs source destination domain protocol port types tries first last "
+                                "answer", defaults=(None,))
+Refusal.__doc__ = """Something that was refused.
+
+way: "out", "in" or "name", a name that dnsmasq refused; "more-out", "more-in" and "more-name" add up
+what is not listed one by one.  mark: as in galaf.mark, None for
+"in".  programs: their names, sorted; () where none is known.  source ("in" alone) and
+destination: addresses as text, None for "name".  domain: what the application had resolved to
+the address, or the refused name; None if not known.  protocol: IP's number; port: 0 where the
+protocol has none; both None for "name", which alone has types, the numbers of DNS records.
+tries: packets, or queries.  first, last: seconds since 1970, None if not known.  answer: the
+answers.Resolved that domain comes from, None elsewhere.
+"""
+
+
+def outgoing(counts, seen, resolved, now):
+    """The Refusals of the sets in OUT.
+
+    counts: {set: [counters.Count]}; seen: [watch.Seen]; resolved: as answers.resolved() has
+    it; now: seconds since 1970.
+    """
+    asked = {}
+    for one in seen:
+        asked.setdefault((one.mark, one.address, one.protocol, one.port), []).append(one)
+        asked.setdefault((one.mark, one.address), []).append(one)
+    for count in (count for name in OUT for count in counts.get(name, ())):
+        mark, destination, protocol, port = count.key
+        address, last = ipaddress.ip_address(destination), last_time(count, now)
+        # Without ports nothing is connected; but ping first asks for its own address with UDP.
+        programs = asked.get((mark, address, protocol, port) if port else (mark, address), ())
+        exact = [one.last for one in programs if last is not None and last - 1 < one.last < last + 2]
+        last = max(exact, default=last)
+        # What was first tried after the last refusal is let through by now.
+        first = min((one.first for one in programs if last is None or one.first <= last), default=None)
+        answer = resolved.get((mark, address))
+        yield Refusal("out", mark, tuple(sorted({one.comm for one in programs})), None, destination,
+                      answer and answer.name, protocol, port, (), count.packets, first, last, answer)
+
+
+def incoming(counts, now):
+    """The Refusals of the sets in IN; counts, now: as for outgoing()."""
+    for count in (count for name in IN for count in counts.get(name, ())):
+        source, destination, protocol, port = count.key
+        yield Refusal("in", None, (), source, destination, None, protocol, port, (), count.packets, None,
+                      last_time(count, now))
+
+
+def unresolved(refused):
+    """The Refusals of names, one for all types of record; refused: [answers.Refused]."""
+    queries = {}
+    for one in refused:
+        queries.setdefault((one.mark, one.name), []).append(one)
+    for (mark, name), same in queries.items():
+        yield Refusal("name", mark, tuple(sorted({one.program for one in same})), None, None, name, None, None,
+                      tuple(sorted(one.type for one in same)), sum(one.count for one in same),
+                      min(one.first for one in same), max(one.last for one in same))
+
+
+def more(counts, names_left_out, now):
+    """The Refusals that add up what is not listed; names_left_out: {mark: queries}, as answers.left_out() has it."""
+    for way, name in zip(("more-out", "more-in"), MORE):
+        for count in counts.get(name, ()):
+            mark, protocol = (count.key, None) if way == "more-out" else (None, count.key)
+            yield Refusal(way, mark, (), None, None, None, protocol, None, (), count.packets, None,
+                          last_time(count, now))
+    for mark, queries in names_left_out.items():
+        yield Refusal("more-name", mark, (), None, None, None, None, None, (), queries, None, None)
+
+
+def last_time(count, now):
+    """When an element was last used, by what is left of its time, in seconds since 1970; up to 1 s too early."""
+    return None if count.expires is None else now - TIMEOUT + count.expires
+
+
+def fits(refusal, user, group, since):
+    """Whether a refusal is of a user and a group, each a name, a number or None for any, and not older than since."""
+    if since is not None and refusal.last is not None and refusal.last < since:
+        return False
+    if user is None and group is None:
+        return True
+    if refusal.mark is None:
+        return False
+    (user_name, group_name), (gid, uid) = labels.describe(refusal.mark), marks.decode(refusal.mark)
+    return user in (None, user_name, str(uid)) and group in (None, group_name, str(gid))
+
+
+def protocol_name(number):
+    """tcp, udp, icmp ...; an unknown one as its number."""
+    return PROTOCOLS.get(number, str(number))
+
+
+def type_names(numbers):
+    """The types of DNS records, as A, AAAA; an unknown one as RFC 3597 writes it."""
+    return ", ".join(TYPES.get(number, f"TYPE{number}") for number in numbers)
+
+
+def clock(when):
+    """A time for people; when: seconds since 1970, or None."""
+    return "" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))

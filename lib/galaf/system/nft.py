@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ruleset in the kernel: checking, loading and removing it, through nft."""
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+
+from .. import generation, paths
+from ..errors import GalafError
+from ..observe import counters
+from . import files, resolver
+from .run import CommandFailed, run
+
+_DECLARED = re.compile(r"^\s*(set|map|chain) (\S+) \{(?:.*?timeout (\d+)s;)?", re.MULTILINE)
+IN_FORCE = paths.RUNTIME / "in-force.nft"   # what galaf_guard loads if the table goes; there while rules are wanted
+KNOWN_BY = "refused_out"    # a chain that each table of ours has, and no other program's of the same name
+CLOSED = "galaf_closed"     # the table of closed.nft
+_PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
+_RENDERED = re.compile(r"^ip6? daddr @\S+ | update @\S+ \{ ip6? daddr \} accept$| accept$")    # what goes round a rule
+_MENDS = {
+    "is not bitmask": "several ports go in braces, tcp dport { 80, 443 }, several matches in an array",
+    "conflicting ": "a match is of one protocol: write several in an array",
+    "syntax error": "write a match as nft(8) has it, such as tcp dport 443",
+    "Could not resolve hostname": 'a name goes in "domains", a rule takes addresses',
+    "Could not resolve service": "write the port's number",
+    "Service out of range": "ports are 0 to 65535",
+}
+
+
+def check(file, lines, name):
+    """Has nft check a rendered ruleset where boot would load it: with no interface up and no network.
+
+    lines: its lines with their JSON paths; name: the configuration's file.  Raises
+    GalafError with nft's own words at the JSON path that each bad line came from.
+    """
+    try:
+        _nft(file.parent, "-c", "-f", str(file), apart=True)
+    except CommandFailed as error:
+        if error.status == 127:
+            raise GalafError("the program nft is missing: apt install nftables") from None
+        raise GalafError(_explain(error.said, file, lines, name)) from None
+
+
+def _nft(folder, *arguments, stdin=None, apart=False):
+    """Runs nft for a generation's rules; apart: with no interface and no network, which needs no root.
+
+    It sees the groups that these rules name (ruleset.named_groups()) in the place of
+    /etc/group, or all of them where that can't be.
+    """
+    if not apart and not _may_unshare():
+        run("nft", *arguments, stdin=stdin)
+        return
+    user = ["--user", "--map-root-user"] if os.geteuid() != 0 else []
+    run("unshare", *user, *(["--net"] if apart else []), "--mount", "sh", "-c",
+        'mount --bind "$0" /etc/group 2>/dev/null; exec nft "$@"', str(folder / "group"), *arguments, stdin=stdin)
+
+
+def _may_unshare():
+    """Whether this process may have mounts of its own; galaf_guard and what it starts may not."""
+    try:
+        run("unshare", "--mount", "true")
+    except CommandFailed:
+        return False
+    return True
+
+
+def _explain(said, file, lines, name):
+    """nft's complaints, each at its JSON path."""
+    found = []
+    for match in _PLACE.finditer(said):
+        number, words = int(match[1]), match[2]
+        text, path = lines[number - 1] if number <= len(lines) else ("", None)
+        if text.startswith("table inet ") and not path:     # whatever comes after it is of no worth
+            return f"{name}: $.config.table: is a word of nft's own language: choose another"
+        if path and text.startswith("define "):
+            words = "is a word of nft's own language, or not a name that nft takes: choose another"
+        else:
+            mend = "".join(f": {mend}" for known, mend in _MENDS.items() if known in words)
+            words += f"; in: {_RENDERED.sub('', text.strip())}{mend if path else ' (see /etc/galaf/nftables.d)'}"
+        found.append(f"{name}: {path + ': ' if path else ''}{words}")
+    return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said}"
+
+
+def loaded(table):
+    """Whether a table of this name is in the kernel, and ours."""
+    try:
+        run("nft", "-t", "list", "chain", "inet", table, KNOWN_BY)
+    except CommandFailed as error:
+        if "No such file" in error.said:
+            return False
+        raise
+    return True
+
+
+def foreign(table):
+    """Whether another program has a table of this name in the kernel."""
+    there = any(item.get("table", {}).get("name") == table
+                for item in json.loads(run("nft", "-j", "list", "tables", "inet"))["nftables"])
+    return there and not loaded(table)
+
+
+def check_foreign(table):
+    """Raises GalafError where another program has a table of this name, or will have it at the next boot."""
+    enabled = any(Path(folder, "sysinit.target.wants/nftables.service").is_symlink()
+                  for folder in ("/etc/systemd/system", "/run/systemd/system"))
+    try:
+        at_boot = enabled and Path("/etc/nftables.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        at_boot = ""
+    named = at_boot and re.search(rf"^\s*(add\s+)?table\s+inet\s+{re.escape(table)}\b", at_boot, re.MULTILINE)
+    of = ("is another program's" if foreign(table) else
+          "is also in /etc/nftables.conf, which nftables.service loads at boot" if named else None)
+    if of:
+        raise GalafError(f'$.config.table: the table inet {table} {of}: choose another name, such as "galaf"')
+
+
+def load(folder):
+    """Loads a generation's ruleset over what is loaded, in one transaction.
+
+    Established connections, counters and the addresses in sets that stay are kept.  Where
+    the kernel can't change a chain or a set in place (a new version, an edited skeleton),
+    the table is made anew in the same transaction; returns a sentence that says so, or None.
+    """
+    table = generation.table(folder)
+    ruleset = generation.rules(folder)
+    if foreign(table):
+        raise GalafError(f"the table inet {table} is another program's by now, and was left as it is")
+    include = f'include "{folder}/ruleset.nft"\n'
+    live = _live(table)
+    if not live:
+        include += _counted(folder, ruleset)
+    farewell = _obsolete(table, live, ruleset)
+    others = [f"delete table inet {name}" for name in [*_renamed(table), CLOSED] if name != table and loaded(name)]
+    if others:
+        IN_FORCE.unlink(missing_ok=True)
+    try:
+        _transact(folder, others + farewell, include)
+        _guard(table, ruleset)
+        if not live or any(line.startswith("delete set") for line in farewell):
+            resolver.forget()
+        return None
+    except CommandFailed:
+        if not live:
+            raise
+        include += _counted(folder, ruleset, save=True)
+        _transact(folder, others + [f"table inet {table}", f"delete table inet {table}"], include)
+        _guard(table, ruleset)
+        resolver.forget()
+        return "the table was made anew: the addresses it had learned are gone"
+
+
+def _counted(folder, ruleset, save=False):
+    """The nft lines that put saved counters back; save: take them from the table that is loaded.  "" if that fails."""
+    try:
+        if save:
+            counters.save()
+        text = counters.restore_text(counters.SAVED, ruleset, generation.table(folder))
+        _nft(folder, "-c", "-f", "-", stdin=ruleset + text, apart=True)
+        return text
+    except GalafError:
+        return ""
+
+
+def _transact(folder, before, include):
+    """Loads a generation's ruleset and the lines that go before it as one transaction."""
+    _nft(folder, "-f", "-", stdin="".join(f"{line}\n" for line in before) + include)
+
+
+def _guard(table, ruleset):
+    """Has galaf_guard load the ruleset again if the table goes: "create" fails while the table is there."""
+    files.folder(paths.RUNTIME, 0o700)
+    files.replace(IN_FORCE, f"create table inet {table}\n{ruleset}", mode=0o600)
+
+
+def load_closed(table):
+    """Loads, in a table's place, the built-in one, which refuses all but loopback, neighbour discovery and DHCP."""
+    text = (paths.LIB / "closed.nft").read_text(encoding="ascii")
+    run("nft", "-f", "-", stdin=text)
+    _guard(CLOSED, text)
+    if loaded(table):
+        run("nft", "delete", "table", "inet", table)
+
+
+def unload(table):
+    """Removes the table, and what stands in its place; galaf_guard leaves it so.  True if one was there."""
+    IN_FORCE.unlink(missing_ok=True)
+    there = [name for name in (table, CLOSED) if loaded(name)]
+    if table in there:
+        with contextlib.suppress(GalafError):       # the disk may be full
+            counters.save()
+    run("nft", "-f", "-", stdin="".join(     # it may be gone by now
+        f"table inet {name}\ndelete table inet {name}\n" for name in there))
+    return bool(there)
+
+
+def _live(table):
+    """The kernel's (kind, name) to timeout in seconds (None without) for each set, map and chain of the table."""
+    found = {}
+    for listing in ("sets", "maps", "chains"):
+        for item in json.loads(run("nft", "-j", "-t", "list", listing, "inet"))["nftables"]:
+            for kind, value in item.items():
+                if kind in ("set", "map", "chain") and value["table"] == table:
+                    found[kind, value["name"]] = value.get("timeout")
+    return found
+
+
+def _obsolete(table, live, ruleset):
+    """The nft lines that remove what the kernel has and the ruleset does not declare, or declares otherwise."""
+    wanted = {}
+    for kind, name, timeout in _DECLARED.findall(ruleset):
+        wanted.setdefault((kind, name), int(timeout) if timeout else None)
+    gone = [(kind, name) for (kind, name), timeout in live.items()
+            if (kind, name) not in wanted or wanted[kind, name] not in (None, timeout)]
+    if not live:
+        return []
+    return ([f"flush table inet {table}"]
+            + [f"flush map inet {table} {name}" for kind, name in live if kind == "map"]
+            + [f"delete {kind} inet {table} {name}" for kind, name in sorted(gone)])
+
+
+def _renamed(table):
+    """The table of the generation in force, if it has another name."""
+    folder = generation.good()
+    before = generation.table(folder) if folder else table
+    return [before] if before != table else []

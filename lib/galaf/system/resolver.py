@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dnsmasq that resolves this machine's names: which one it is, leading it to galaf's options, its restart.
+
+NetworkManager runs one as its plug-in and reads /etc/NetworkManager/dnsmasq.d; Debian's
+dnsmasq package runs one as a service and reads /etc/dnsmasq.d.  Both are led to the
+options by links, which go again with the package.
+"""
+import os
+import re
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from .. import paths
+from ..errors import GalafError
+from .run import CommandFailed, run
+
+OLDEST = Version("2.87")
+SHIPPED = Path("/usr/share/galaf/NetworkManager")
+GENERATED = paths.STATE / "dnsmasq.d"
+_NETWORK_MANAGER = Path("/usr/sbin/NetworkManager")
+LINKS = {
+    "NetworkManager": {
+        Path("/etc/NetworkManager/conf.d/00-use-dnsmasq.conf"): SHIPPED / "conf.d/00-use-dnsmasq.conf",
+        Path("/etc/NetworkManager/dnsmasq.d/00-galaf.conf"): SHIPPED / "dnsmasq.d/00-galaf.conf",
+    },
+    "dnsmasq": {
+        Path("/etc/dnsmasq.d/00-galaf.conf"): SHIPPED / "dnsmasq.d/00-galaf.conf",
+    },
+}
+_OPTIONS = {"NetworkManager": (Path("/etc/NetworkManager/dnsmasq.d"),),
+            "dnsmasq": (Path("/etc/dnsmasq.d"), Path("/etc/dnsmasq.conf"))}     # as Debian's init script has it
+_PROCESS = {"NetworkManager": "/run/NetworkManager/dnsmasq.pid", "dnsmasq": "/run/dnsmasq/dnsmasq.pid"}
+
+
+def service():
+    """Which service runs dnsmasq on this machine: "dnsmasq", "NetworkManager", or None.
+
+    The dnsmasq package comes first: with it installed, a second one of NetworkManager's
+    could not have the port.
+    """
+    if Path("/lib/systemd/system/dnsmasq.service").exists():    # /etc/init.d/dnsmasq stays when the package is removed
+        return "dnsmasq"
+    if _NETWORK_MANAGER.exists():
+        return "NetworkManager"
+    return None
+
+
+def address():
+    """The address of this machine at which programs ask that dnsmasq; None where no service runs one."""
+    return "127.0.0.1" if service() else None
+
+
+def obstacle():
+    """Why domains can't work on this machine and how to mend it, as a sentence; None if they can."""
+    if service() is None:
+        return ("neither NetworkManager nor the dnsmasq package is installed, so nothing turns domains into "
+                "addresses: apt install network-manager, or dnsmasq")
+    link = os.path.realpath("/etc/resolv.conf")
+    if link.startswith("/run/systemd/resolve/"):
+        return ("systemd-resolved owns /etc/resolv.conf, so dnsmasq is not asked: apt remove systemd-resolved, "
+                "or make /etc/resolv.conf a file of its own")
+    if service() == "dnsmasq" and _NETWORK_MANAGER.exists() and any(map(os.path.lexists, LINKS["NetworkManager"])):
+        return ("NetworkManager runs a dnsmasq of its own for galaf, and the dnsmasq package's wants the same port: "
+                "apt remove dnsmasq, or galaf_dns disconnect and apt remove network-manager")
+    if service() == "dnsmasq" and not _asked():
+        return ("/etc/resolv.conf does not name 127.0.0.1, so the dnsmasq service is not asked: make it do so, or with "
+                "NetworkManager, which writes that file, apt remove dnsmasq: it runs a dnsmasq of its own")
+    validating = _validating()
+    if validating:
+        return (f"{validating} has dnsmasq validate DNSSEC, which needs its cache, and an answer from that enters no "
+                "set: take the line dnssec out there, and leave validation to a resolver beyond")
+    return _too_old(run("dnsmasq", "--version"))
+
+
+def option_files():
+    """The files of options that this machine's dnsmasq reads, galaf's own left out."""
+    folder, *files = _OPTIONS.get(service(), (Path("/nowhere"),))
+    found = [*files, *(sorted(folder.iterdir()) if folder.is_dir() else ())]
+    return [file for file in found if file.is_file() and file not in LINKS[service()]]
+
+
+def _validating():
+    """The file in which dnsmasq is told to validate DNSSEC, or None."""
+    texts = {file: file.read_text(encoding="utf-8", errors="replace") for file in option_files()}
+    return next((file for file, text in texts.items() if re.search(r"^\s*dnssec\s*$", text, re.MULTILINE)), None)
+
+
+def silenced(conf, ids):
+    """Why dnsmasq, as its own user, may get no answers for domains, and the mend, as a sentence; or None."""
+    allowed = "dnsmasq" in ids.users and conf.users["dnsmasq"].rules
+    if service() is None or conf.mode == "audit" or allowed or not any(entry.domains for entry in conf.entries()):
+        return None
+    return ("no entry lets dnsmasq reach a name server beyond this machine: write into \"users\": "
+            '"dnsmasq": { "rule": ["udp dport 53", "tcp dport 53"] }')
+
+
+def search_limit(conf):
+    """Where strict DNS ends a bare name's search too early, and how to fix it, as a sentence; or None.
+
+    glibc's res_search(3) goes on after "no such name", and gives up where a name is refused, as the
+    first domain of the list is to an entry that may not resolve it.
+    """
+    searched = _searched()
+    for entry in conf.groups.values() if conf.dns == "strict" else ():
+        if "LOCALDOMAIN" in entry.env_set:
+            continue
+        own = [domain for domain in searched if any(f".{domain}".endswith(f".{each}") for each in entry.domains)]
+        if own and own != searched[:len(own)]:
+            return (f"{entry.path}: a bare name is not found below {own[0]}, since /etc/resolv.conf's search list has "
+                    f"{searched[0]} first, which the entry may not resolve: write into the entry "
+                    f'"env": {{ "set": {{ "LOCALDOMAIN": "{" ".join(own)}" }} }}')
+    return None
+
+
+def rebinds():
+    """The names, sorted, that dnsmasq refused since boot for a private address, by the journal."""
+    try:
+        said = run("journalctl", "--boot", "--quiet", "--output=cat", "--identifier=dnsmasq",
+                   "--grep=DNS-rebind attack detected", ok=(0, 1))
+    except GalafError:
+        return []       # no journal is kept, or this is not root
+    return sorted(set(re.findall(r"detected: ([a-z0-9._-]+)$", said, re.MULTILINE)))
+
+
+def _searched():
+    """The search list of resolv.conf(5)."""
+    try:
+        text = Path("/etc/resolv.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return (re.findall(r"^(?:search|domain)\s+(.*)", text, re.MULTILINE) or [""])[-1].lower().split()
+
+
+def _asked():
+    """Whether /etc/resolv.conf leads to this machine's own resolver, and nowhere else."""
+    try:
+        servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return True     # resolv.conf(5): without the file, the local machine is asked
+    return all(server.startswith("127.") or server == "::1" for server in servers)
+
+
+def _too_old(said):
+    """What `dnsmasq --version` lacks, as a sentence; None if nothing."""
+    version = re.search(r"version (\S+)", said)
+    if not version or Version(version[1]) < OLDEST:
+        return f"dnsmasq {version[1] if version else '?'} is too old: {OLDEST} or newer is needed"
+    options = said.split("compile time options:")[-1].split()
+    lacking = [option for option in ("nftset", "conntrack") if option not in options]
+    return f"this dnsmasq is built without {' and '.join(lacking)}: install Debian's dnsmasq-base" if lacking else None
+
+
+def check(file):
+    """Has dnsmasq check an options file; raises GalafError with what it says."""
+    try:
+        _test(file, ["LC_ALL=C"])
+    except CommandFailed as error:
+        raise GalafError(f"dnsmasq refuses the options: {error.said}") from None
+
+
+def _test(file, locale):
+    """Has dnsmasq check an options file in a locale: the environment's lines for it."""
+    run("env", "-u", "LC_ALL", *locale, "dnsmasq", "--test", f"--conf-file={file}")
+
+
+def connect():
+    """Leads this machine's dnsmasq to the options; returns the service that has to be restarted, or None."""
+    GENERATED.mkdir(parents=True, exist_ok=True)
+    options = GENERATED / "galaf.conf"
+    name = service()
+    changed = not options.is_symlink() and paths.GOOD.exists()
+    if changed:
+        options.symlink_to(paths.GOOD / "dnsmasq.conf")
+    for link, target in LINKS.get(name, {}).items():
+        if not link.is_symlink() and not link.exists():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(target)
+            changed = True
+    return name if changed else None
+
+
+def disconnect():
+    """Takes the links away; returns the services that had them and have to be restarted."""
+    had = []
+    for name, links in LINKS.items():
+        ours = [link for link, target in links.items() if link.is_symlink() and os.readlink(link) == str(target)]
+        for link in ours:
+            link.unlink()
+        had += [name] if ours else []
+    (GENERATED / "galaf.conf").unlink(missing_ok=True)
+    return had
+
+
+def forget_options():
+    """Takes the generated options away, and dnsmasq goes on without them; the links stay."""
+    (GENERATED / "galaf.conf").unlink(missing_ok=True)
+    restart(service())
+
+
+def drop_dead_link():
+    """Takes the link to the generated options away if it leads nowhere: no dnsmasq starts with it.
+
+    NetworkManager would try a few times and give up for minutes.
+    """
+    options = GENERATED / "galaf.conf"
+    if options.is_symlink() and not options.exists():
+        options.unlink()
+
+
+def restart(name):
+    """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
+    if name == "NetworkManager":
+        if not _running("NetworkManager"):
+            return
+        if _stumbles("NetworkManager"):
+            run("service", "NetworkManager", "restart")
+            return
+        run("nmcli", "general", "reload", "conf")
+        run("nmcli", "general", "reload", "dns-full")
+    elif name == "dnsmasq" and _running("dnsmasq"):
+        run("env", "LC_ALL=C", "service", "dnsmasq", "restart")
+
+
+def _stumbles(name):
+    """Whether good options are refused in the locale that the running service was started in.
+
+    dnsmasq 2.91 takes an error that setlocale(3) met on its search for one in a
+    connmark-allowlist.  Started anew, the service has the locale of galaf's drop-in.
+    """
+    options = paths.GOOD / "dnsmasq.conf"
+    if not options.exists():
+        return False
+    process = run("pidof", "-s", name).strip()
+    environment = Path(f"/proc/{process}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
+    try:
+        _test(options, [line for line in environment if re.match(r"(LANG|LC_\w+)=", line)])
+    except CommandFailed:
+        return True
+    return False
+
+
+def forget():
+    """Has dnsmasq read /etc/hosts again, and forget what it keeps where it keeps answers.
+
+    No other dnsmasq is told: SIGHUP ends one that has just been started, as to check options.
+    """
+    if service() is None:
+        return
+    try:
+        run("pkill", "--signal", "HUP", "--exact", "--pidfile", _PROCESS[service()], "dnsmasq")
+    except CommandFailed:
+        pass        # none runs yet, as at boot
+
+
+def _running(name):
+    try:
+        run("pidof", name)
+    except CommandFailed:
+        return False
+    return True
