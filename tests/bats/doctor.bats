@@ -31,7 +31,7 @@ finds() {
     [[ $output == *"$wanted "* ]] || complain "$check is not $wanted" "$output"
     same "$([ "$wanted" = broken ] && echo 1 || echo 0)" "$status" "the exit status for $check"
     says "$@"
-    if [ "$wanted" = ok ]; then says_not mend: warning broken; else says mend:; fi
+    if [ "$wanted" = ok ]; then says_not fix: warning broken; else says fix:; fi
     says_not Traceback "could not be looked at"
 }
 
@@ -445,7 +445,7 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
 @test "names: no rule lets dnsmasq ask, since its entry is mistyped" {
     configure <<<'{ "users": { "dnsmask": { "rule": "udp dport 53" } }, "groups": { "web": { "domains": [ "web.example" ] } } }'
     says "no entry lets dnsmasq reach a name server"
-    finds warning names "no entry lets dnsmasq reach a name server" 'mend: write into "users": "dnsmasq": {'
+    finds warning names "no entry lets dnsmasq reach a name server" 'fix: write into "users": "dnsmasq": {'
 }
 
 @test "names: systemd-resolved owns resolv.conf" {

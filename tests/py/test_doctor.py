@@ -2,14 +2,15 @@
 """What galaf_doctor makes of texts; what it finds on a machine is in tests/bats/doctor.bats."""
 import copy
 import json
+import os
 import re
 from types import SimpleNamespace
 
 import pytest
 from conftest import TOP
 
-from galaf import mark
-from galaf.checks import doctor
+from galaf import checks, mark
+from galaf.checks import cgroup1, results, rules, strict_dns
 from galaf.config import conf, jsontext
 from galaf.system import accounts, executables, iprule, other_firewalls
 
@@ -28,7 +29,7 @@ def differences(change):
     """What is said to differ after change(the list of objects) on a copy of LISTING."""
     live = copy.deepcopy(LISTING)
     change(live["nftables"])
-    return doctor.differences(json.dumps(LISTING), json.dumps(live))
+    return rules.differences(json.dumps(LISTING), json.dumps(live))
 
 
 @pytest.mark.parametrize("change, wanted", [
@@ -54,8 +55,8 @@ def test_cgroup_version_1():
     """net_cls is found under the name that systemd mounts both by, and nothing else is."""
     other = "33 31 0:30 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
     both = "34 31 0:31 / /sys/fs/cgroup/net_cls,net_prio rw shared:9 - cgroup cgroup rw,net_cls,net_prio\n"
-    assert doctor.version1(other + "35 24 0:32 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n") == []
-    assert doctor.version1(other + both) == ["net_cls", "net_prio"]
+    assert cgroup1.version1(other + "35 24 0:32 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n") == []
+    assert cgroup1.version1(other + both) == ["net_cls", "net_prio"]
 
 
 def test_marks_that_rules_may_take():
@@ -108,21 +109,44 @@ COMMIT
         "ip6 nat OUTPUT has REDIRECT", "ip6 raw OUTPUT has CT"]
 
 
-@pytest.mark.parametrize("check", [check.__name__ for check in doctor.CHECKS])
-def test_each_check_is_known_everywhere(check):
-    """A check is in the manual and the completion, and a test of the installed package breaks what it looks at."""
-    page, completion, tests, kernels = ((TOP / name).read_text(encoding="utf-8") for name in (
-        "man/galaf_doctor.8", "completions/galaf_doctor", "tests/bats/doctor.bats", "tests/bats-vm/sockets.bats"))
-    assert f"\n.B {check}\n" in page
-    assert re.search(rf"\b{check}\b", completion)
+@pytest.mark.parametrize("check", checks.ORDER)
+def test_a_test_of_the_installed_package_breaks_what_each_check_looks_at(check):
+    tests, kernels = ((TOP / name).read_text(encoding="utf-8") for name in (
+        "tests/bats/doctor.bats", "tests/bats-vm/sockets.bats"))
     assert (re.search(rf"finds (warning|broken) {check}\b", tests)
             or re.search(rf'galaf_doctor {check}\n    says "(warning|broken) ', kernels))
 
 
+def test_each_module_with_a_check_is_in_the_order():
+    """And the other way round."""
+    having = {path.stem for path in (TOP / "lib/galaf/checks").glob("*.py")
+              if re.search(r"^def check\(", path.read_text(encoding="utf-8"), re.MULTILINE)}
+    assert having == set(checks.ORDER) and len(having) == len(checks.ORDER)
+
+
+def test_the_manual_lists_the_checks_as_their_docstrings_say():
+    """GOLDEN_UPDATE=1 writes the list."""
+    page = TOP / "man/galaf_doctor.8"
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(".SH CHECKS\n")
+    after = rest[rest.index(".SH "):]
+    wanted = f"{before}.SH CHECKS\n{''.join(map(roff, checks.ORDER))}{after}"
+    if os.environ.get("GOLDEN_UPDATE"):
+        page.write_text(wanted, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == wanted
+
+
+def roff(name):
+    """A check's docstring as man(7) has it."""
+    first, _, more = checks.load(name).__doc__.strip().partition("\n\n")
+    lines = f"{first}\n{more}".strip().replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    return f".TP\n.B {name}\n" + re.sub(r"^(?=[.'])", r"\\&", lines, flags=re.MULTILINE) + "\n"
+
+
 def test_few():
     """A long list ends in a number; a file's name can't clear the screen."""
-    assert doctor.few(range(7)) == "0, 1, 2, 3, 4 and 2 more"
-    assert doctor.few(["a\33[2J\nb", "é"]) == r"a\x1b[2J\nb, é"
+    assert results.few(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+    assert results.few(["a\33[2J\nb", "é"]) == r"a\x1b[2J\nb, é"
 
 
 def test_steps_follow_links(tmp_path):
@@ -162,6 +186,6 @@ def test_rename_a_member():
 
 
 @pytest.mark.parametrize("settings, key", [({"mode": "audit"}, "mode"), ({"dns": "open", "mode": "audit"}, "dns")])
-def test_open_dns_is_mended_where_it_was_opened(settings, key):
-    result = doctor.strict_dns(SimpleNamespace(conf=conf.Conf(**settings)))
-    assert result.state == doctor.WARNING and result.mend.startswith(f'take "{key}"')
+def test_open_dns_is_fixed_where_it_was_opened(settings, key):
+    result = strict_dns.check(SimpleNamespace(conf=conf.Conf(**settings)))
+    assert result.state == results.WARNING and result.fix.startswith(f'take "{key}"')

@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What galaf_doctor looks at."""
+"""What galaf_doctor looks at: is what galaf promises true on this machine?
+
+A check is a module with a docstring (what is so, and why that matters; the manual's list and --list are made of
+them) and a function check(Facts), which returns a Result or yields several and changes nothing.
+"""
+import importlib
+
+ORDER = ("rules", "file", "probe_out", "loopback", "guard", "units", "marks", "cgroup1", "routing", "launcher",
+         "members", "set_group", "setgid_capability", "written_commands", "privileges", "namespaces", "guarded",
+         "families", "packages", "names", "strict_dns", "other_resolvers", "services", "other_tables", "others",
+         "ping", "apt")
+
+
+def load(name):
+    """The module of a check."""
+    return importlib.import_module(f"{__name__}.{name}")

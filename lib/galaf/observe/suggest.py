@@ -9,10 +9,9 @@ import json
 import re
 
 from .. import mark as marks
-from ..checks import probe
 from ..config import conf
 from ..render import dnsmasq, ruleset
-from ..system import labels
+from ..system import labels, probe
 from . import denied
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"

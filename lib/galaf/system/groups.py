@@ -97,12 +97,14 @@ def owned(low, high, progress=None):
     return found
 
 
+@functools.lru_cache(maxsize=None)
 def executables():
-    """"MODE GID PATH" of each executable file of the local file systems; the mode is octal.
+    """(mode, gid, path) of each executable file of the local file systems.
 
     Less those that are mounted nosuid, where neither modes nor capabilities give anything: users bring some.
     """
-    return _find(None, "-type", "f", "-perm", "/111", "-printf", "%m %G %p\\0", without="nosuid")
+    lines = _find(None, "-type", "f", "-perm", "/111", "-printf", "%m %G %p\\0", without="nosuid")
+    return [(int(mode, 8), int(gid), path) for mode, gid, path in (line.split(" ", 2) for line in lines)]
 
 
 def delete(name, progress=None):

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/etc/resolv.conf points at the dnsmasq that reads galaf's options, and nowhere else."""
+import re
+from pathlib import Path
+
+from ..system import resolver
+from .results import BROKEN, OK, Result, WARNING, few
+
+
+def check(known):
+    if not any(entry.domains for entry in known.conf.entries()):
+        return Result(OK, "no entry has domains")
+    obstacle = resolver.obstacle()
+    if obstacle:
+        why, _, fix = obstacle.partition(": ")
+        return Result(BROKEN, why, fix)
+    missing = [link for link in resolver.LINKS[resolver.service()] if not link.exists()]
+    if missing:
+        return Result(BROKEN, f"{resolver.service()}'s dnsmasq does not read galaf's options: it lacks "
+                              f"{few(missing)}", "galaf_dns connect")
+    servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    if servers != ["127.0.0.1"]:
+        return Result(BROKEN, f"/etc/resolv.conf points at {few(servers) or 'no server'}, not to 127.0.0.1 alone",
+                      "let it say only: nameserver 127.0.0.1")
+    silenced = resolver.silenced(known.conf, known.ids)
+    if silenced:
+        why, _, fix = silenced.partition(": ")
+        return Result(WARNING, why, fix)
+    limit = resolver.search_limit(known.conf)
+    if limit:
+        why, _, fix = limit.rpartition(": write")
+        return Result(WARNING, why, "write" + fix)
+    refused = resolver.rebinds() if known.conf.stop_dns_rebind else ()
+    if refused:
+        return Result(WARNING, f"stop_dns_rebind refused a private address of {few(refused)}",
+                      'name the domain in an entry, or take "stop_dns_rebind" out of $.config')
+    return Result(OK, f"/etc/resolv.conf points at {resolver.service()}'s dnsmasq")

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ruleset in the kernel is the one that was kept, chain by chain, and enforces.
+
+Audit mode is broken; for single entries it is a warning.
+"""
+import json
+
+from .. import generation
+from ..errors import GalafError
+from ..system import nft
+from ..system.run import run
+from .results import BROKEN, OK, Result, WARNING, few
+
+
+def check(known):
+    if known.folder is None:
+        return Result(BROKEN, "no rules are kept: nothing is enforced", "edit galaf_conf.json and run galaf_config")
+    damage = known.damage or damaged(known.folder)
+    if damage:
+        return Result(BROKEN, "the kept generation is damaged, and the next boot may not load it: "
+                              f"{few(damage.splitlines()[:1])}", "galaf_config")
+    table = known.meta["table"]
+    if not nft.loaded(table):
+        return Result(BROKEN, f"the table inet {table} is not loaded: nothing is enforced", "galaf_firewall start")
+    other = sorted(differences(kept_in_kernel(known.folder, table), run("nft", "-j", "list", "table", "inet", table)))
+    if other:
+        return Result(BROKEN, f"the kernel's table inet {table} is not the kept one: {few(other)}",
+                      "galaf_firewall start")
+    if known.conf.mode == "audit":
+        return Result(BROKEN, "audit mode: nothing is refused, only counted", 'take "mode" out of $.config')
+    audited = [entry.path for entry in known.conf.entries() if entry.mode == "audit"]
+    if audited:
+        return Result(WARNING, f"audit mode: nothing is refused to {few(audited)}", 'take "mode" out there')
+    return Result(OK, f"table inet {table}, generation {known.folder.name}, is loaded as it was kept")
+
+
+def damaged(folder):
+    """Why the ruleset of a generation can't be loaded again; "" if it can."""
+    try:
+        generation.rules(folder)
+    except GalafError as error:
+        return str(error)
+    return ""
+
+
+def kept_in_kernel(folder, table):
+    """nft's JSON listing of a kept ruleset, loaded for the purpose where nothing is: in a network of its own."""
+    return run("unshare", "--net", "sh", "-c", 'nft -f "$1" && nft -j list table inet "$2"', "sh",
+               str(folder / "ruleset.nft"), table)
+
+
+def differences(kept, live):
+    """What differs between two JSON listings of a table, as phrases such as "chain output".
+
+    Elements of sets, counters and handles come and go by themselves; elements of maps are rules.
+    """
+    kept, live = comparable(kept), comparable(live)
+    return [" ".join(name) for name in {**kept, **live} if kept.get(name) != live.get(name)]
+
+
+def comparable(listing):
+    """{(kind, name): what it is} of a table's sets, maps and chains."""
+    found = {}
+    for item in json.loads(listing)["nftables"]:
+        (kind, value), = item.items()
+        value.pop("handle", None)
+        if kind == "rule":
+            found["chain", value["chain"]].append(value["expr"])
+        elif kind == "chain":
+            found["chain", value["name"]] = [value]
+        elif kind == "map":
+            found[kind, value["name"]] = sorted(map(json.dumps, value.pop("elem", ()))), value
+        elif kind == "set":
+            value.pop("elem", None)
+            found[kind, value["name"]] = value
+    return found

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No resolver or proxy on this machine, which works for whoever asks it, has an entry that lets it out.
+
+Each that listens is told, by its port or its program's name, and each program of an application group that listens
+with TCP: what it is, who runs it, and where it listens.
+"""
+from ..system import listeners
+from ..system.labels import user_name
+from .results import OK, Result, WARNING, few
+from .tries import SERVER
+
+
+def check(known):
+    found = {}
+    for one in others_listeners():
+        entry = entry_of(known, one)
+        application = entry and entry.place[0] == "groups" and one.protocol == "tcp"
+        if listeners.works_for_others(one) or application:
+            found.setdefault((described(one), entry.path if entry else ""), []).append(listeners.place(one))
+    for (who, path), places in found.items():
+        if path:
+            yield Result(WARNING, f"{who} listens at {few(places)}, and {path} lets it out, and whoever asks it",
+                         f"{path} should have domains, or go; or stop the program: see galaf_doctor(8)")
+        else:
+            yield Result(OK, f"{who} listens at {few(places)}; no entry lets it out")
+    if not found:
+        yield Result(OK, "no resolver or proxy listens on this machine, but for galaf's dnsmasq")
+
+
+def others_listeners():
+    """The Listeners of this machine, less those of the dnsmasq that programs ask."""
+    every = listeners.found()
+    own = {(one.program, one.uid) for one in every
+           if one.program == "dnsmasq" and one.port == 53 and one.address in (SERVER, "0.0.0.0")}
+    return [one for one in every if (one.program, one.uid) not in own]
+
+
+def entry_of(known, listener):
+    """The entry whose rules let a listener's process out, or None."""
+    for entry in known.conf.entries():
+        number = known.ids.of(entry)
+        if entry.rules and number is not None and number == (
+                listener.gid if entry.place[0] == "groups" else listener.uid):
+            return entry
+    return None
+
+
+def described(listener):
+    """A listener's program and who runs it, as a phrase."""
+    if listener.uid is None:
+        return listener.program
+    return f"{few([listener.program])}, run by {user_name(listener.uid) if listener.uid != 1 else 'daemon'},"
