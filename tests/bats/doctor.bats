@@ -122,7 +122,7 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     nft insert rule inet galaf output oif lo accept
     before=$(wire_packets)
     finds broken loopback "sends from 2001:db8:ffff::113, which is not this machine's, to 2001:db8::2" \
-        "sends to 203.0.113.113 by way of lo" "/etc/nftables.d/galaf.nft"
+        "sends to 203.0.113.113 by way of lo" "/etc/galaf/nftables.d/galaf.nft"
     finds broken strict_dns "reaches whatever resolver is at 127.0.2.53"
     same "$before" "$(wire_packets)"
     passes galaf_firewall start
