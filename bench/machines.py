@@ -117,7 +117,7 @@ def install(machine, package):
 
 
 def configure(machine, text):
-    """Puts a galaf_conf.json into force.
+    """Applies a galaf_conf.json.
 
     Returns the seconds until its rules were loaded and kept, those to galaf_config's end,
     and the peak memory in bytes.
@@ -129,7 +129,7 @@ def configure(machine, text):
 
 
 def in_group(number, *argv):
-    """The command that runs another in the group of a number, where galaf is in force."""
+    """The command that runs another in the group of a number, where galaf is active."""
     return ["galaf", "--test", f"g{number}", *argv]
 
 
@@ -141,7 +141,7 @@ def conntracked():
 
 
 def protected(package, groups):
-    """A machine with galaf in force, whose last group has a domain, and has resolved it.
+    """A machine with galaf active, whose last group has a domain, and has resolved it.
 
     The other groups have none: how long they take to load differs by far, what a packet
     meets does not.

@@ -215,7 +215,7 @@ def launching(package, groups):
 
 
 def row_config(package):
-    """galaf_config from nothing to rules in force and kept, then after one edit."""
+    """galaf_config from nothing to rules loaded and kept, then after one edit."""
     groups, first, edits = 1000, [], []
     for _ in range(2):
         with machines(ours=Machine) as found:

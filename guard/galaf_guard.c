@@ -122,7 +122,7 @@ static void resolve(void)
     before = start((char *[]){ "/usr/sbin/galaf_dns", "resolve", NULL });
 }
 
-/* Loads what is in force; where that fails galaf_firewall closes the machine and says why. */
+/* Loads what is active; where that fails galaf_firewall closes the machine and says why. */
 static void restore(char *name)
 {
     char none[64];

@@ -1,41 +1,183 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Putting a generation in force, for good or on trial, and going back to the one before.
+"""The engine: takes a plan to the kernel and back.  prepare, commit, settle; confirm, revert, roll_back; stop.
 
-A trial is noted in /var/lib/galaf/trial before anything changes, and a process that does not
-depend on the caller waits for its end: the way back works when the terminal, the connection
-or the whole command is gone, tries until it has succeeded, and a reboot ends a trial too.
+Nothing is active before all of it was found good; what follows the rules, names and the kernel's settings, is told
+where it fails, and the rules hold all the same.  The way back from a trial tries until it has succeeded.
 """
-import json
-import os
+import concurrent.futures
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import generation, paths
+from . import generation, paths, trial
+from .config import changes
 from .errors import GalafError
-from .system import files, iprule, nft, ping_range, resolver, sweep
-from .system.run import run
+from .system import accounts, files, groups, iprule, journal, nft, ping_range, prefetch, resolver, sweep
+from .system.run import CommandFailed, run
 
-TRIAL = paths.STATE / "trial"
-LOGGED = 50         # lines of one message in the journal
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
-WAY_BACK = "galaf-revert.service"   # galaf_firewall revert
+SHOWN = 20          # changes
 TRIES = 3           # of the way back, before nothing passes until it succeeds
 PAUSE = 2, 60       # seconds between two of them: the first, and the most
 
 
-def enforce(folder):
+@dataclass
+class Applied:
+    """What applying a plan did.
+
+    folder: the generation; before: the configuration before it, or None; changes: what changed, a line each; remark:
+    for the user, or None; failure: the GalafError of what follows the rules, or None.
+    """
+
+    folder: Path
+    before: object = None
+    changes: tuple = ()
+    remark: str = None
+    failure: GalafError = None
+
+    def said(self):
+        """The changes, as many as one reads."""
+        more = len(self.changes) - SHOWN
+        return [*self.changes[:SHOWN], *([f"and {more} more changes"] if more > 0 else [])]
+
+
+def check_machine(plan):
+    """Raises GalafError for what this machine has against carrying out a plan now."""
+    note = trial.unanswered()
+    if note:
+        raise GalafError(f"rules are on trial for another {trial.left(note):.0f} seconds: keep them with "
+                         "galaf_config --confirm, or go back with galaf_config --rollback; nothing was changed")
+    try:
+        nft.check_foreign(plan.conf.table)
+    except GalafError as error:
+        raise GalafError(f"{plan.file}: {error}; nothing was changed") from None
+    if any(entry.domains for entry in plan.conf.entries()) and resolver.obstacle():
+        raise GalafError(f"{resolver.obstacle()}; nothing was changed")
+    taken = iprule.taken(plan.ids) if plan.ebpf else []
+    if taken:
+        raise GalafError(f"ip rule routes by the marks of {', '.join(taken[:5])}: {iprule.MEND}; nothing was changed")
+
+
+def prepare(plan):
+    """Writes and checks a generation, and makes its groups; returns its folder.  It is not active yet.
+
+    Where it would hold what the good one holds, that is it.
+    """
+    folder = generation.write(plan.texts)
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            marking = pool.submit(_start_marking) if plan.ebpf else None    # takes as long as the checks
+            plan.check(folder)
+        if marking:
+            marking.result()
+        if plan.new_groups:
+            groups.create(plan.new_groups)
+        if generation.same(generation.good(), plan.texts):
+            generation.drop(folder)
+            return generation.good()
+        return generation.keep(folder)
+    except BaseException:
+        generation.drop(folder)
+        raise
+
+
+def _start_marking():
+    """Has sockets marked by eBPF, which changes nothing about what they may do."""
+    try:
+        run("galaf_mark", "start")
+    except CommandFailed as error:
+        raise GalafError(f"{error.said}; to mark by nft alone: galaf_config --no-ebpf") from None
+
+
+def commit(plan, arm=None):
+    """Makes a plan active, with the lock; arm: what arms the way back before anything changes, None to keep it.
+
+    Returns an Applied.  finish() has to follow, without the lock.
+    """
+    good = generation.good()
+    before = generation.configuration(good)
+    folder = prepare(plan)
+    try:
+        if not plan.ebpf:
+            run("galaf_mark", "stop")
+        if arm:
+            arm()
+        done = Applied(folder, before, tuple(difference(before, plan.conf)), activate(folder))
+    except BaseException:
+        if folder != generation.good():
+            generation.drop(folder)
+        raise
+    if not arm:
+        trial.end()
+    try:
+        settle(folder, good)
+    except GalafError as error:
+        done.failure = error
+    journal.log(f"generation {folder.name} loaded by {journal.caller()}: {'; '.join(done.said()) or 'no change'}")
+    return done
+
+
+def difference(before, after):
+    """The lines that tell two configurations' difference (before: None where there was none), absent users left out."""
+    return changes.describe(before and accounts.present(before), accounts.present(after))
+
+
+def finish(plan, applied):
+    """What takes its time once the rules are active: names are looked up.  Raises what the apply left undone."""
+    if Path("/run/systemd/system").is_dir():    # so that stopping the unit removes them
+        run("systemctl", "start", "--no-block", "galaf-firewall.service")
+    known = {entry.place: entry.domains for entry in applied.before.entries()} if applied.before else {}
+    fresh = [entry for entry in plan.conf.entries() if known.get(entry.place, ()) != entry.domains]
+    prefetch.resolve(fresh, plan.ids, plan.conf.table)
+    if applied.failure:
+        raise applied.failure
+
+
+def confirm():
+    """Keeps what is on trial, with the lock; returns its generation's folder."""
+    if not (trial.unanswered() and trial.end()):
+        raise GalafError("nothing is on trial: the rules before it are active, or it was kept already")
+    good = generation.good()
+    journal.log(f"generation {good.name} kept by {journal.caller()}")
+    return good
+
+
+def give_up():
+    """Ends a trial at a person's wish, with the lock; what revert() says of it."""
+    said = revert()
+    journal.log(f"trial ended by {journal.caller()}: {said}")
+    return said
+
+
+def roll_back(number):
+    """Makes a kept generation active, with the lock; number: "before" for what the good one took the place of.
+
+    Returns an Applied.
+    """
+    tried, older = generation.good(), generation.numbered(number)
+    done = Applied(older, remark=activate(older))
+    trial.end()
+    try:
+        settle(older, tried)
+    except GalafError as error:
+        done.failure = error
+    journal.log(f"rolled back to generation {older.name} by {journal.caller()}")
+    return done
+
+
+def activate(folder):
     """Loads a numbered generation and makes it the good one.  Returns a remark for the user, or None.
 
     settle() has to follow.
     """
     remark = nft.load(folder)
     reopen()
-    generation.make_good(folder, spare=(trial() or {}).get("before"))
+    generation.make_good(folder, spare=(trial.noted() or {}).get("before"))
     return remark
 
 
 def settle(folder, before):
-    """Gives dnsmasq and the kernel's settings what belongs to a generation that is enforced; before: the one before it.
+    """Gives dnsmasq and the kernel's settings what belongs to a generation that is active; before: the one before it.
 
     The rules hold whether this succeeds or not.  Raises GalafError where a part of it fails, once all is tried.
     """
@@ -66,7 +208,7 @@ def reopen():
 
 
 def open_up():
-    """Takes everything out of force, as before the first galaf_config: no firewall at all."""
+    """Takes everything out, as before the first galaf_config: no firewall at all."""
     folder = generation.good()
     if folder:
         nft.unload(generation.table(folder))
@@ -75,59 +217,18 @@ def open_up():
         resolver.forget_options()
 
 
-def begin_trial(seconds):
-    """Arms the way back to the generation in force, in so many seconds; in audit to what that ends in."""
-    note, folder = trial(), generation.good()
-    before = note["before"] if note else folder and folder.name
-    _begin({"before": before, "boot": _boot(), "until": _clock() + seconds})
-
-
-def begin_audit(before, seconds):
-    """Arms the return from audit to an enforcing generation, in so many seconds of the wall's clock."""
-    _begin({"before": before.name, "boot": None, "until": now() + seconds})
-
-
-def _begin(note):
-    _note(note)
-    try:
-        arm()
-    except BaseException:
-        end_trial()
-        raise
-
-
 def resume():
     """Ends a trial whose time is up or that a reboot cut short; has the end of one that goes on waited for.
 
     Returns a sentence where rules were changed back, else None.
     """
-    note = trial()
+    note = trial.noted()
     if note is None:
         return None
-    if left(note) > 0:
-        arm(wait_=False)
+    if trial.left(note) > 0:
+        trial.arm(wait_=False)
         return None
     return revert()
-
-
-def restart_clock(seconds):
-    """Gives a trial that is on its whole time from now, since looking up names may have taken some of it."""
-    note = trial()
-    if note:
-        _note({**note, "until": _clock() + seconds})
-
-
-def left(note):
-    """The seconds that a trial or a span of audit still has; 0 where its time is up, or another boot's was."""
-    if note["boot"] is None:
-        return max(note["until"] - now(), 0)
-    return max(note["until"] - _clock(), 0) if note["boot"] == _boot() else 0
-
-
-def wait():
-    """Waits until no trial is on or its time has passed, by a clock that goes on in a suspend."""
-    while (note := trial()) and left(note) > 0:
-        time.sleep(min(left(note), 1 if note["boot"] else 5))
 
 
 def go_back():
@@ -137,15 +238,15 @@ def go_back():
     """
     tries = 0
     while True:
-        wait()
+        trial.wait()
         try:
             with generation.lock():
-                note = trial()
-                if note is None or left(note) <= 0:
+                note = trial.noted()
+                if note is None or trial.left(note) <= 0:
                     return _revert_or_close(tries)
         except Exception as error:      # of whatever kind: it must not end this
             tries += 1
-            log(f"the way back from rules on trial failed, try {tries}: {error}")
+            journal.log(f"the way back from rules on trial failed, try {tries}: {error}")
             time.sleep(min(PAUSE[0] * tries, PAUSE[1]))
 
 
@@ -154,7 +255,7 @@ def _revert_or_close(tries):
     try:
         return revert()
     except Exception as error:
-        before = (trial() or {}).get("before")
+        before = (trial.noted() or {}).get("before")
         if before is not None and tries + 1 >= TRIES:
             load_or_close(paths.STATE / "generations" / before, error)
         raise
@@ -174,31 +275,12 @@ def close(folder, why):
     files.replace(CLOSED, f"{why}\n", mode=0o600)
 
 
-def announce():
-    """Has systemd know that the rules are in force, so that stopping the unit removes them."""
-    if Path("/run/systemd/system").is_dir():
-        run("systemctl", "start", "--no-block", "galaf-firewall.service")
-
-
-def trial():
-    """What is noted of a trial that is on, or None.
-
-    "before": a generation's number, or None; "boot": the boot it began in, and "until": seconds on that boot's
-    clock; for a span of audit, which goes on over a reboot, "boot" is None and "until" counts from 1970.
-    """
-    try:
-        note = json.loads(TRIAL.read_text(encoding="utf-8"))
-        return note if {"before", "boot", "until"} <= note.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
 def revert():
     """Ends a trial: back to the generation before it, or to no firewall; what was tried is not kept.
 
     Returns a sentence that says so, or None if nothing was on trial.  The trial is on until all that matters is done.
     """
-    note = trial()
+    note = trial.noted()
     if note is None:
         return None
     tried = generation.good()
@@ -207,9 +289,9 @@ def revert():
         open_up()
         said = "there was no firewall before, and there is none again"
     else:
-        enforce(folder)
-        said = f"generation {folder.name} is in force again"
-    end_trial()
+        activate(folder)
+        said = f"generation {folder.name} is active again"
+    trial.end()
     if note["before"] is not None:
         try:
             settle(folder, tried)
@@ -225,7 +307,7 @@ def stop():
 
     Returns a sentence about the trial, or None, and whether rules were removed.
     """
-    note, folder = trial(), generation.good()
+    note, folder = trial.noted(), generation.good()
     reopen()
     removed = bool(folder) and nft.unload(generation.table(folder))
     ping_range.give_back()
@@ -236,63 +318,8 @@ def stop():
         generation.make_good(before)
     else:
         open_up()
-    end_trial()
+    trial.end()
     if before and before != folder:
         _settle_names(before, folder)
         generation.drop(folder)
     return f"what was on trial is not kept: generation {before.name} is next" if before else None, removed
-
-
-def end_trial():
-    """Ends a trial or a span of audit; what it tried stays loaded.  False if there was none."""
-    try:
-        TRIAL.unlink()
-    except FileNotFoundError:
-        return False
-    files.sync(TRIAL.parent)
-    return True
-
-
-def log(text):
-    """Lines in the journal; a long text's first ones."""
-    lines = text.splitlines()
-    shown = lines[:LOGGED] + ([f"and {len(lines) - LOGGED} more lines"] if len(lines) > LOGGED else [])
-    try:
-        run("logger", "--tag", "galaf", "--priority", "authpriv.notice", stdin="\n".join(shown) + "\n", seconds=10)
-    except GalafError:
-        pass        # no syslog runs, as early at boot
-
-
-def caller():
-    """The name of the user on whose behalf this runs: sudo's, or the own."""
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
-
-
-def now():
-    """Seconds since 1970."""
-    return int(time.time())
-
-
-def _boot():
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def _note(note):
-    files.replace(TRIAL, json.dumps(note) + "\n", mode=0o600)
-
-
-def _clock():
-    """Seconds since boot, suspended ones counted."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def arm(wait_=True):
-    """Starts what waits for the end of a trial, a unit or a process of its own session; it ends when none is noted.
-
-    wait_: whether to know that it runs; not at boot, where systemd starts one thing after the other.  One that runs
-    already may be about to end, so it is started anew; it reverts nothing as long as the caller has the lock.
-    """
-    if Path("/run/systemd/system").is_dir():
-        run("systemctl", "restart", *([] if wait_ else ["--no-block"]), WAY_BACK)
-    else:
-        run("setsid", "--fork", "sh", "-c", "exec galaf_firewall revert >/dev/null 2>&1 </dev/null")

@@ -4,6 +4,7 @@
 One is written as a whole beside the others, then becomes the good one by one rename(2) of
 the link "good"; a crash leaves the old one or the new one, never a mixture.
 """
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from . import paths
+from .config import conf
 from .errors import GalafError
 from .system import lock as locks
 from .system import files
@@ -24,7 +26,7 @@ def lock():
 
 
 def good():
-    """The folder of the generation in force, or None where there is none.  It may be damaged, or not be there."""
+    """The folder of the active generation, or None where there is none.  It may be damaged, or not be there."""
     return paths.GOOD.resolve() if paths.GOOD.is_symlink() else None
 
 
@@ -71,8 +73,20 @@ def text(folder, name):
         return ""
 
 
+def configuration(folder):
+    """The Conf of a generation, in the mode that it was applied in; None where there is none, or it is damaged."""
+    kept = text(folder, "galaf_conf.json")
+    if not kept:
+        return None
+    try:
+        parsed = conf.parse(kept, f"{folder}/galaf_conf.json", checked=True)
+        return dataclasses.replace(parsed, mode=meta(folder).get("mode", "enforce"))
+    except GalafError:
+        return None
+
+
 def write(texts):
-    """Writes a new generation that is not in force yet; texts: file name to text.  Returns its folder."""
+    """Writes a new generation that is not active yet; texts: file name to text.  Returns its folder."""
     top = paths.STATE / "generations"
     try:
         files.folder(paths.STATE)
@@ -105,6 +119,18 @@ def numbers():
     """The numbers of the generations that are kept, in order."""
     top = paths.STATE / "generations"
     return sorted(int(path.name) for path in top.iterdir() if path.name.isdigit()) if top.is_dir() else []
+
+
+def numbered(number):
+    """The folder of a kept generation; number: "before" for the one that the good one took the place of."""
+    if number == "before":
+        older = before(good()) if good() else None
+        if older is None:
+            raise GalafError("there is no generation to go back to")
+        return older
+    if number not in map(str, numbers()):
+        raise GalafError(f"{number}: there is no such generation: galaf_config --generations lists those that are kept")
+    return paths.STATE / "generations" / number
 
 
 def make_good(folder, spare=None):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 CONF = Path("/etc/galaf/galaf_conf.json")
 SKELETON = Path("/etc/galaf/nftables.d")          # *.nft, the ruleset's static part
-STATE = Path("/var/lib/galaf")              # generations, and "good", the link to the one in force
+STATE = Path("/var/lib/galaf")              # generations, and "good", the link to the active one
 GOOD = STATE / "good"
 RUNTIME = Path("/run/galaf")                # gone at reboot: locks
 LIB = Path(__file__).resolve().parent       # data files beside the modules: schema, eBPF objects

@@ -5,13 +5,14 @@ import dataclasses
 import json
 import os
 import re
+import time
 from pathlib import Path
 
-from . import VERSION, apply, generation, paths
+from . import VERSION, generation, paths
 from .config import conf
 from .errors import GalafError
 from .render import dnsmasq, launch, ruleset, sysctl
-from .system import accounts, executables, nft, resolver
+from .system import accounts, executables, journal, nft, resolver
 
 # A statement of nft(8) that makes a table, or adds to one.
 _VERB = r"(?:add|insert|create|replace|delete|destroy|flush|reset)\s+"
@@ -21,7 +22,7 @@ _TABLE = re.compile(rf"(?:^|[;{{}}])\s*(?:(?:{_VERB})?table|{_VERB}{_OBJECT})\s+
 
 
 class Plan:
-    """What applying a file would put in force.  Making one changes nothing.
+    """What applying a file would make active.  Making one changes nothing.
 
     ebpf: False to mark by nft alone; audit: True for audit mode whatever the file says.
     Made of them: conf, ids: the configuration and this machine's ids, with those of groups
@@ -54,7 +55,7 @@ class Plan:
 
     def _meta(self):
         return {"table": self.conf.table, "mode": self.conf.mode, "ebpf": self.ebpf, "version": VERSION,
-                "time": apply.now(), "by": apply.caller(),
+                "time": int(time.time()), "by": journal.caller(),
                 "before": generation.good() and generation.good().name}
 
     def outdated(self):

@@ -14,7 +14,7 @@ setup_file() {
     apply 0
 }
 
-# apply NUMBER: puts a configuration in force in which web may reach one domain, and there is one group more.
+# apply NUMBER: applies a configuration in which web may reach one domain, and there is one group more.
 apply() {
     conf "$1" >/run/machine/tree/etc/galaf/galaf_conf.json
     passes on galaf_config --yes
@@ -360,7 +360,7 @@ hung_up() { ! on pgrep -x galaf_config; }
     passes on systemctl disable --quiet --now ssh
 }
 
-# back: no trial is on, and the rules from before both are in force.
+# back: no trial is on, and the rules from before both are active.
 back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{before,tree/var/lib/galaf/good/galaf_conf.json}; }
 
 @test "audit for a span goes on over a reboot, with its end" {

@@ -280,13 +280,13 @@ three" /home/alice/other $'/home/alice/deep/\xff'
     usermod --gid bob bob
     galaf_config --set '$.groups.web.rule' 'tcp dport 443'
     fails 1 galaf_group delete post --yes
-    says "has changes that are not in force"
+    says "has changes that are not applied"
     fails 1 galaf_group rename post fresh
-    says "has changes that are not in force"
+    says "has changes that are not applied"
     passes getent group web post
 }
 
-@test "delete without rules in force: only group and files" {
+@test "delete without rules: only group and files" {
     galaf_firewall stop
     rm -rf /var/lib/galaf/good /var/lib/galaf/generations
     passes galaf_group delete post --yes
@@ -490,7 +490,7 @@ SH
     etc_writable
     same "$old" "$(gid web)"
     passes /usr/bin/python3 -m json.tool "$CONF"
-    passes in_group web fetch http://198.18.0.10/          # the rules in force are as they were
+    passes in_group web fetch http://198.18.0.10/          # the active rules are as they were
     passes galaf_group rename web mail-program
     same "$old" "$(gid mail-program)"
     passes in_group mail-program fetch http://198.18.0.10/

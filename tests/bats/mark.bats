@@ -144,7 +144,7 @@ PYTHON
     same "$seen" "$(bpftool map show pinned /sys/fs/bpf/galaf/socket_watch/map/galaf_seen | head -n 1)"
 }
 
-@test "another version takes the place of the one in force, and no socket is made unmarked meanwhile" {
+@test "another version takes the place of the active one, and no socket is made unmarked meanwhile" {
     object=$(variant newer 'sk->mark =' 'sk->priority = 6; sk->mark =')
     same 0 "$(priority)"
     cp "$OBJECTS/socket_mark_giduid.bpf.o" /tmp/original.o

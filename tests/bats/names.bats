@@ -457,7 +457,7 @@ JSON
     before=$(galaf_config --print dnsmasq)
     passes galaf_config --yes
     same "$before" "$(galaf_config --print dnsmasq)" "what is rendered once the groups are made"
-    same "$before" "$(cat /var/lib/galaf/good/dnsmasq.conf)" "what is in force"
+    same "$before" "$(cat /var/lib/galaf/good/dnsmasq.conf)" "what is active"
 }
 
 @test "CNAME chains, many addresses, IDN, upper case: all of an answer is allowed" {

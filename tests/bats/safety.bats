@@ -96,7 +96,7 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     reaches 80
 
     run script --quiet --return --command 'galaf_config --try 1' /dev/null < <(exec sleep 30 3>&- 4>&-)
-    says "not kept: " "in force again"      # by the timer or by galaf_config, whichever is first
+    says "not kept: " "active again"      # by the timer or by galaf_config, whichever is first
     reaches 80      # it is there, and says nothing
 
     echo '{ "inbound": { "root": "tcp dport 22" }, "groups": { "web": { "rule": "tcp dport 80" } } }' >"$CONF"
@@ -129,6 +129,7 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
 @test "a trial that a reboot cut short is not kept" {
     narrow
     passes galaf_config --try 600
+    pkill -f "galaf_firewall revert"        # as a reboot ends what waits
     sed -i 's/"boot": "[^"]*"/"boot": "another"/' /var/lib/galaf/trial
     nft delete table inet galaf
     passes galaf_firewall start
@@ -142,7 +143,7 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     narrow
     passes galaf_config --yes
     passes galaf_config --generations
-    says "in force"
+    says "active"
     passes galaf_config --rollback
     same "$before" "$(readlink /var/lib/galaf/good)"
     says "galaf_conf.json was left as it is"
@@ -217,7 +218,7 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     [ -e /var/lib/galaf/trial ]
     reaches 443
     passes galaf_config --rollback
-    says "generation $before is in force again"
+    says "generation $before is active again"
     [ ! -e /var/lib/galaf/trial ]
     reaches 80
 
@@ -469,7 +470,7 @@ rules() {
     cp /var/lib/galaf/good/{ruleset.nft,dnsmasq.conf,launch} "/tmp/$1"
 }
 
-# whole PORT ...: the generation in force is one of these configurations', every text of it, and the kernel has one of them.
+# whole PORT ...: the active generation is one of these configurations', every text of it, and the kernel has one of them.
 whole() {
     local port rule folder text
     folder=$(readlink -f /var/lib/galaf/good)

@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import TOP
 
-from galaf import paths
+from galaf import limits, paths
 from galaf.config import conf, jsontext, rulesyntax
 from galaf.errors import GalafError
 
@@ -103,7 +103,7 @@ def test_a_lost_file_is_said_to_be_kept_where_it_was_put_into_force(tmp_path, mo
         conf.read(paths.CONF)
     paths.GOOD.mkdir()
     (paths.GOOD / "galaf_conf.json").touch()
-    with pytest.raises(GalafError, match=f"directory: what is in force was made of {paths.GOOD}/galaf_conf.json$"):
+    with pytest.raises(GalafError, match=f"directory: what is active was made of {paths.GOOD}/galaf_conf.json$"):
         conf.read(paths.CONF)
 
 
@@ -232,3 +232,12 @@ def test_a_browser_and_thunderbird_may_make_their_sandbox(name):
                        re.DOTALL)
     wanted = ('"user_namespaces": true', '"no_new_privs": false')
     assert found and all(any(word in entry for word in wanted) for entry in found), found
+
+
+@pytest.mark.parametrize("source, first, last", [
+    ("launcher/galaf.h", "GID_FIRST", "GID_LAST"), ("bpf/user_namespaces.bpf.c", "FIRST", "LAST")])
+def test_c_has_the_same_range(source, first, last):
+    """The gids of application groups are the same numbers in C."""
+    text = (TOP / source).read_text(encoding="utf-8")
+    assert tuple(int(re.search(rf"^#define {name} (\d+)", text, re.MULTILINE)[1])
+                 for name in (first, last)) == limits.GIDS

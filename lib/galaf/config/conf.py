@@ -7,16 +7,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import paths
+from .. import limits, paths
 from ..errors import GalafError
 from ..system import files
 from . import jsontext, rulesyntax
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")   # what groupadd(8) and nft both take
-FULL_RANGE = (30000, 59999)
-LAST_GROUP = "galaf-last"                               # has the last gid of FULL_RANGE: see accounts.allot()
-PING_RANGE = (57344, 57359)                             # 0xe000 to 0xe00f: net.ipv4.ping_group_range
-MAX_ID = 0xFFFF                                         # the mark holds 16 bits of each id
 DAY = 86400
 CALLER_ARGUMENTS = "…"
 _THREE_DOTS = "..."
@@ -81,7 +77,7 @@ class Conf:
     scripts that galaf comes from, since nothing else needs it.
     """
     table: str = "galaf"
-    gid_range: tuple = FULL_RANGE
+    gid_range: tuple = limits.GIDS
     mode: str = "enforce"
     dns: str = "strict"
     stop_dns_rebind: bool = False
@@ -143,7 +139,7 @@ def read(file):
     except OSError as error:
         kept = paths.GOOD / "galaf_conf.json"
         lost = isinstance(error, FileNotFoundError) and str(file) == str(paths.CONF) and kept.exists()
-        way = f": what is in force was made of {kept}" if lost else ""
+        way = f": what is active was made of {kept}" if lost else ""
         raise GalafError(f"{file}: {error.strerror}{way}") from None
     except UnicodeDecodeError as error:
         raise GalafError(f"{file}: not UTF-8 at byte {error.start}") from None
@@ -172,7 +168,7 @@ def parse(text, name, checked=False):
     config = _uncommented(data.get("config", {}))
     conf = Conf(
         table=config.get("table", "galaf"),
-        gid_range=tuple(config.get("gid_range", FULL_RANGE)),
+        gid_range=tuple(config.get("gid_range", limits.GIDS)),
         mode=config.get("mode", "enforce"),
         stop_dns_rebind=config.get("stop_dns_rebind", False),
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
@@ -259,7 +255,7 @@ def _parse_entries(kind, data, config, faults):
         if not NAME.match(name):
             faults.add((kind, name), "not a name that groupadd and nft take: a letter or _, then letters, "
                                      "digits, _ . or -, 32 at most")
-        if name == LAST_GROUP:
+        if name == limits.LAST_GROUP:
             faults.add((kind, name), "is a group of galaf's own: choose another name")
         parsed[name] = _parse_entry((kind, name), values, defaults, data, faults)
     return parsed
@@ -418,8 +414,9 @@ def _check_names(conf, faults):
     for name in conf.users.keys() & conf.groups.keys():
         faults.add(("groups", name), "is a name in users too; their sets would mix: rename the group")
     for entry in conf.entries():
-        if entry.ping and not conf.gid_range[0] <= PING_RANGE[0] <= PING_RANGE[1] <= conf.gid_range[1]:
-            faults.add(entry.place + ("ping",), f"needs {PING_RANGE[0]} to {PING_RANGE[1]} within gid_range")
+        low, high = limits.PING_GIDS
+        if entry.ping and not conf.gid_range[0] <= low <= high <= conf.gid_range[1]:
+            faults.add(entry.place + ("ping",), f"needs {low} to {high} within gid_range")
         for index, name in enumerate(entry.hop_from):
             if name not in conf.groups:
                 faults.add(entry.place + ("from", index), f"there is no application group {name!r}")

@@ -43,7 +43,7 @@ class Count:
 
 
 def table():
-    """The name of galaf's table: the one of the rules in force, else "galaf"."""
+    """The name of galaf's table: the one of the active rules, else "galaf"."""
     folder = generation.good()
     return generation.table(folder) if folder else "galaf"
 

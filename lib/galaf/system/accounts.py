@@ -7,8 +7,8 @@ import pwd
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import limits
 from .. import mark as marks
-from ..config import conf as configuration
 from . import groups
 
 
@@ -48,7 +48,7 @@ def look_up(conf, faults):
         inbound=_inbound(conf, passwd, group, faults),
         launchers=_launchers(conf, passwd, group, faults),
         every_group=group,
-        every_uid=tuple(sorted({uid for uid in passwd.values() if uid <= configuration.MAX_ID})))
+        every_uid=tuple(sorted({uid for uid in passwd.values() if uid <= limits.MAX_ID})))
     _check(conf, ids, faults)
     return ids
 
@@ -100,7 +100,7 @@ def deletable_groups(conf):
 
 
 def allot(conf, entries):
-    """A free gid for each entry, as a dict of names; those with "ping" get theirs in PING_RANGE.
+    """A free gid for each entry, as a dict of names; those with "ping" get theirs in PING_GIDS.
 
     From the top of the range down, below LAST_GROUP's: groupadd(8) and useradd(8) take the
     number after the highest one up to GID_MAX (60000), and where that is taken the lowest free one, so
@@ -110,8 +110,8 @@ def allot(conf, entries):
     taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
     hidden = _hidden_groups()
     low, high = conf.gid_range
-    ping = configuration.PING_RANGE
-    common = (gid for gid in range(min(high, configuration.FULL_RANGE[1] - 1), low - 1, -1)
+    ping = limits.PING_GIDS
+    common = (gid for gid in range(min(high, limits.GIDS[1] - 1), low - 1, -1)
               if gid not in taken and not ping[0] <= gid <= ping[1])
     special = (gid for gid in range(ping[1], ping[0] - 1, -1) if gid not in taken)
     allotted = {}
@@ -174,12 +174,12 @@ def _check(conf, ids, faults):
             if first.setdefault(number, name) != name:
                 faults.add((kind, name), f"has the {noun} {number}, as {first[number]} has: keep one of the two")
     for name, uid in ids.users.items():
-        if uid > configuration.MAX_ID:
-            faults.add(("users", name), f"its uid {uid} is above {configuration.MAX_ID}, which the mark can't hold")
+        if uid > limits.MAX_ID:
+            faults.add(("users", name), f"its uid {uid} is above {limits.MAX_ID}, which the mark can't hold")
     for name, gid in ids.groups.items():
         entry = conf.groups[name]
         if not low <= gid <= high:
             faults.add(entry.place, f"a group of this name has gid {gid}, outside {low} to {high}: choose another name")
-        elif entry.ping and not configuration.PING_RANGE[0] <= gid <= configuration.PING_RANGE[1]:
-            faults.add(entry.place + ("ping",), "needs a gid from {} to {}".format(*configuration.PING_RANGE)
+        elif entry.ping and not limits.PING_GIDS[0] <= gid <= limits.PING_GIDS[1]:
+            faults.add(entry.place + ("ping",), "needs a gid from {} to {}".format(*limits.PING_GIDS)
                        + f", and the group has {gid}: remove the group, galaf_config makes it anew")

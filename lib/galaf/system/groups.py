@@ -7,8 +7,7 @@ import os
 import pwd
 import re
 
-from .. import paths
-from ..config import conf
+from .. import limits, paths
 from ..errors import GalafError
 from . import files
 from .run import CommandFailed, records, run
@@ -25,11 +24,11 @@ def create(gids):
 
     It takes no dot and 31 characters at most: groupadd makes the rest, one by one.
 
-    gids: name to gid.  With the first one comes conf.LAST_GROUP.  Raises GalafError if one of them could
+    gids: name to gid.  With the first one comes limits.LAST_GROUP.  Raises GalafError if one of them could
     not be made as asked.
     """
-    last = conf.FULL_RANGE[1]
-    wanted = gids if any(entry.gr_gid == last for entry in grp.getgrall()) else {**gids, conf.LAST_GROUP: last}
+    last = limits.GIDS[1]
+    wanted = gids if any(entry.gr_gid == last for entry in grp.getgrall()) else {**gids, limits.LAST_GROUP: last}
     lines = "".join(f"g {name} {gid}\n" for name, gid in wanted.items() if SYSUSERS.match(name))
     try:
         run("timeout", str(LOCK_WAIT + len(gids) // AT_ONCE), "systemd-sysusers", "-", stdin=lines)
@@ -70,7 +69,7 @@ def _note(gids):
 
 def holders():
     """{gid: phrase} of the groups that are not to be deleted: by whom or what they are held."""
-    found = {conf.FULL_RANGE[1]: "keeps the ids that groupadd gives to others out of the range"}
+    found = {limits.GIDS[1]: "keeps the ids that groupadd gives to others out of the range"}
     for entry in grp.getgrall():
         if entry.gr_mem:
             found[entry.gr_gid] = (f"has the members {', '.join(entry.gr_mem)}: take them out with "

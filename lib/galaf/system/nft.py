@@ -220,7 +220,7 @@ def _obsolete(table, live, ruleset):
 
 
 def _renamed(table):
-    """The table of the generation in force, if it has another name."""
+    """The table of the active generation, if it has another name."""
     folder = generation.good()
     before = generation.table(folder) if folder else table
     return [before] if before != table else []

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .. import paths
-from ..config.conf import PING_RANGE
+from ..limits import PING_GIDS
 from . import files
 
 RANGE = Path("/proc/sys/net/ipv4/ping_group_range")     # first and last gid that may open echo sockets: icmp(7)
@@ -42,9 +42,9 @@ def read():
 
 
 def widened(found):
-    """The least range that holds PING_RANGE and one that was found."""
+    """The least range that holds PING_GIDS and one that was found."""
     low, high = found
-    return PING_RANGE if low > high else (min(low, PING_RANGE[0]), max(high, PING_RANGE[1]))
+    return PING_GIDS if low > high else (min(low, PING_GIDS[0]), max(high, PING_GIDS[1]))
 
 
 def _write(found):

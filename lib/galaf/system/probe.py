@@ -5,7 +5,7 @@ import errno
 import socket
 from collections import namedtuple
 
-from .. import mark
+from .. import limits, mark
 from ..observe import counters
 from ..system.run import run
 
@@ -131,7 +131,6 @@ for word in sys.argv[1:]:
 """
 GUARDED_FAMILY = "11,1,0"   # AF_DECnet, which Linux had until 6.0, as linux/socket.h has it: no module comes for it
 PPPOE = "24,1,0"            # AF_PPPOX, PX_PROTO_OE: linux/if_pppox.h
-LAST_GROUP = 59999  # the last gid of applications: nothing is started in it, so it may be anyone's
 CODES = {"0": "NOERROR", "2": "SERVFAIL", "3": "NXDOMAIN", "5": "REFUSED", "silent": "silent"}
 
 
@@ -224,7 +223,7 @@ def enter_namespace():
 
     "entered", "refused", or "none" where the kernel makes no user namespaces.
     """
-    return run("sh", "-c", ENTER, "sh", str(STRANGER), str(LAST_GROUP)).strip()
+    return run("sh", "-c", ENTER, "sh", str(STRANGER), str(limits.GIDS[1])).strip()
 
 
 def other_sockets():

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbers that several parts stand on.  C has GIDS, too, in launcher/galaf.h and bpf/user_namespaces.bpf.c."""
+
+GIDS = (30000, 59999)           # of application groups, both ends included; "gid_range" narrows it
+PING_GIDS = (57344, 57359)      # 0xe000 to 0xe00f, of groups with "ping": net.ipv4.ping_group_range
+LAST_GROUP = "galaf-last"       # has the last one of GIDS: see accounts.allot()
+MAX_ID = 0xFFFF                 # the mark holds 16 bits of each id
