@@ -15,7 +15,7 @@ export DEB_BUILD_OPTIONS
 VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 DEB := dist/galaf_$(VERSION)_$(shell dpkg --print-architecture).deb
 # What the package is made of, less what is built in place; folders too, which a removed file makes newer.
-SOURCES := $(shell find Makefile bin sbin lib launcher guard bpf etc systemd man completions debian \
+SOURCES := $(shell find Makefile bin sbin lib launcher guard bpf etc share systemd man completions debian \
 	! -name '*.o' ! -name '*.pyc' ! -name __pycache__ ! -path launcher/galaf ! -path lib/galaf/galaf_guard)
 
 all:
@@ -45,6 +45,7 @@ install: all
 	$(call put,644,$(wildcard etc/galaf/*.json),/etc/galaf)
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)
+	$(call put,644,$(wildcard share/galaf/known/*.json),$(datadir)/galaf/known)
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)

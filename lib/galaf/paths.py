@@ -7,5 +7,6 @@ SKELETON = Path("/etc/galaf/nftables.d")          # *.nft, the ruleset's static 
 STATE = Path("/var/lib/galaf")              # generations, and "good", the link to the active one
 GOOD = STATE / "good"
 RUNTIME = Path("/run/galaf")                # gone at reboot: locks
+KNOWN = Path(__file__).resolve().parents[2] / "share/galaf/known"    # /usr/share/galaf/known, or the tree's
 LIB = Path(__file__).resolve().parent       # data files beside the modules: schema, eBPF objects
 BPF_PINS = Path("/sys/fs/bpf/galaf")        # pinned eBPF programs and maps

@@ -20,7 +20,7 @@ FOLDERS = {
     "etc/galaf/nftables.d": "etc/galaf/nftables.d", "etc/apt/apt.conf.d": "etc/apt/apt.conf.d",
     "etc/NetworkManager/conf.d": "usr/share/galaf/NetworkManager/conf.d",
     "etc/NetworkManager/dnsmasq.d": "usr/share/galaf/NetworkManager/dnsmasq.d",
-    "etc/modprobe.d": "usr/share/galaf/modprobe.d",
+    "etc/modprobe.d": "usr/share/galaf/modprobe.d", "share/galaf/known": "usr/share/galaf/known",
     "etc/NetworkManager/dispatcher.d": "usr/lib/NetworkManager/dispatcher.d",
     "completions": "usr/share/bash-completion/completions",
 }

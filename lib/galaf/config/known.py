@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The library: entries for what Debian has, a file each in /usr/share/galaf/known, which galaf_conf.json may refer to.
+
+A file says what it is for, and has in "groups" or "users" the one entry that it grants, written as galaf_conf.json
+has it; in "inbound" what others may reach of it, which nothing takes without being asked to.
+"""
+import functools
+import os
+from dataclasses import dataclass, field
+
+from .. import paths
+from ..errors import GalafError
+from . import jsontext
+
+KEYS = {"summary": str, "topic": str, "packages": list, "program": str, "menu": list, "services": list,
+        "rests_on": list, "groups": dict, "users": dict, "inbound": dict}
+
+
+@dataclass(frozen=True)
+class Known:
+    """One file of the library.
+
+    name: the file's, without .json; section: "groups", "users", or None where it is "inbound" alone; account: the
+    group or user that the entry is of; program: the path by which one sees whether it is installed.
+    """
+    name: str
+    summary: str
+    topic: str
+    packages: tuple
+    program: str
+    section: str = None
+    account: str = None
+    entry: dict = field(default_factory=dict)
+    inbound: dict = field(default_factory=dict)
+    menu: tuple = ()
+    services: tuple = ()
+    rests_on: tuple = ()
+
+    @property
+    def installed(self):
+        """Whether its program is on this machine."""
+        return os.path.exists(self.program)
+
+    def mentions(self, word):
+        """Whether a word, in lower case, is part of its names, its summary or its topic."""
+        return any(word in text.lower() for text in (self.name, self.account or "", self.summary, self.topic,
+                                                     *self.packages))
+
+
+def names():
+    """The names of all known entries, sorted."""
+    return sorted(file.stem for file in paths.KNOWN.glob("*.json"))
+
+
+@functools.lru_cache(maxsize=None)
+def read(name):
+    """The Known of a name, or None where there is none.  Raises GalafError where its file is damaged."""
+    file = paths.KNOWN / f"{name}.json"
+    if "/" in name or not file.is_file():
+        return None
+    try:
+        data = jsontext.parse(file.read_text(encoding="utf-8"), str(file))
+        section = next((section for section in ("groups", "users") if section in data), None)
+        (account, entry), = data[section].items() if section else [(None, {})]
+        program = data.get("program") or entry["execv"][0]
+        return Known(name, data["summary"], data["topic"], tuple(data["packages"]), program, section, account, entry,
+                     data.get("inbound", {}), *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise GalafError(f"{file}: damaged ({error!r}): reinstall galaf") from None
+
+
+def every():
+    """All of the library, by name."""
+    return [read(name) for name in names()]
+
+
+def of(section, account):
+    """The known entries of an account: section: "groups" or "users"; more than one for a user such as root."""
+    return [known for known in every() if (known.section, known.account) == (section, account)]
