@@ -356,6 +356,24 @@ def inbound(peer):
 
 
 @probe
+def allowed_for_now(peer):
+    """What galaf_allow allows passes, out and in."""
+    rules = "allowed_out meta skuid 1000 udp dport 7777 accept", "allowed_in tcp dport 8446 accept"
+    for rule in rules:
+        lab.command("nft", "add", "rule", "inet", "galaf", *rule.split())
+    try:
+        with opened("alice", V4) as sock:
+            sent(sock, b"data", (PEER[0], 7777))
+        assert "udp 7777" in peer.names(), "out"
+        with opened("alice", V4, STREAM, bound=(OWN[0], 8446)) as server, peer.open(V4, STREAM) as client:
+            server.listen()
+            client.connect((OWN[0], 8446))
+    finally:
+        for chain in "allowed_out", "allowed_in":
+            lab.command("nft", "flush", "chain", "inet", "galaf", chain)
+
+
+@probe
 def shared_port(peer):
     """Another user who shares an inbound port with its service cannot answer."""
     with opened("www-data", V4, bound=(OWN[0], 8443)), opened("alice", V4, bound=(OWN[0], 8443)) as thief:

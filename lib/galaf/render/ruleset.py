@@ -12,6 +12,7 @@ import re
 
 from .. import mark as marks
 from ..config import rulesyntax
+from . import grants
 
 STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
 # With a size the kernel looks an element up in a third of the time, for 1 MB; every packet of an application asks.
@@ -171,7 +172,7 @@ def _query_timeouts():
 def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "queries_out", "queries_elsewhere", "unasked_out", "answers_out",
-             "inbound", "forwarded", "kernel_out", "denied_out", "denied_in",
+             "inbound", "forwarded", "kernel_out", *grants.CHAINS, "denied_out", "denied_in",
              "refused_out", "refused_in", "refused_forward"]
     yield from _plain(*(f"chain {name} {{ }}" for name in names))
     yield from _plain(*(f"chain mark_user_{mark} {{ }}" for mark in _user_marks(ids)))

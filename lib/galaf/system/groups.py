@@ -9,7 +9,7 @@ import re
 
 from .. import limits, paths
 from ..errors import GalafError
-from . import files
+from . import files, granted
 from .run import CommandFailed, records, run
 
 LOCK_WAIT = 15      # seconds for the account files' lock, as lckpwdf(3) waits
@@ -117,6 +117,7 @@ def delete(name, progress=None):
     files = list(_find(progress, "-gid", str(gid), "-print0", "-execdir", "chown", "--no-dereference",
                        f"--from=:{gid}", ":nogroup", "--", "{}", "+"))
     kept = [path for path in files if os.path.lexists(path) and os.lstat(path).st_gid == gid]
+    granted.forget_group(gid)
     run("groupdel", "--", name)
     _note(made())
     return files, kept

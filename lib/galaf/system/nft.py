@@ -9,7 +9,8 @@ from pathlib import Path
 from .. import generation, paths
 from ..errors import GalafError
 from ..observe import counters
-from . import files, resolver
+from ..render import grants
+from . import files, granted, resolver
 from .run import CommandFailed, run
 
 _DECLARED = re.compile(r"^\s*(set|map|chain) (\S+) \{(?:.*?timeout (\d+)s;)?", re.MULTILINE)
@@ -130,12 +131,13 @@ def load(folder):
     live = _live(table)
     if not live:
         include += _counted(folder, ruleset)
-    farewell = _obsolete(table, live, ruleset)
+    kept, fresh = _granted(table, live, ruleset)
+    farewell = _obsolete(table, live, ruleset + "\n".join(kept))
     others = [f"delete table inet {name}" for name in [*_renamed(table), CLOSED] if name != table and loaded(name)]
     if others:
         IN_FORCE.unlink(missing_ok=True)
     try:
-        _transact(folder, others + farewell, include)
+        _transact(folder, others + farewell, include + "".join(f"{line}\n" for line in kept))
         _guard(table, ruleset)
         if not live or any(line.startswith("delete set") for line in farewell):
             resolver.forget()
@@ -143,11 +145,23 @@ def load(folder):
     except CommandFailed:
         if not live:
             raise
-        include += _counted(folder, ruleset, save=True)
+        include += _counted(folder, ruleset, save=True) + "".join(f"{line}\n" for line in fresh)
         _transact(folder, others + [f"table inet {table}", f"delete table inet {table}"], include)
         _guard(table, ruleset)
         resolver.forget()
         return "the table was made anew: the addresses it had learned are gone"
+
+
+def _granted(table, live, ruleset):
+    """nft's lines that keep what is allowed for now: in the table as it is, and in one made anew.
+
+    It is over where the table is gone, or the ruleset is of a galaf that knew no such thing.
+    """
+    if not grants.known(ruleset):
+        return [], []
+    kept = [grant for grant, _ in granted.alive(*_renamed(table) or [table])]
+    return (granted.lines(table, kept, [grant for grant in kept if ("set", grants.own(grant)) not in live]),
+            granted.lines(table, kept, kept))
 
 
 def _counted(folder, ruleset, save=False):
@@ -191,6 +205,7 @@ def unload(table):
             counters.save()
     run("nft", "-f", "-", stdin="".join(     # it may be gone by now
         f"table inet {name}\ndelete table inet {name}\n" for name in there))
+    granted.forget()
     return bool(there)
 
 

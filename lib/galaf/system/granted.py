@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is allowed for now: noted beside the kernel's sets, which alone decide when it ends.
+
+The note, in /run/galaf, says whom and what; a grant whose set has no element any more is over, whatever is noted.
+"""
+import json
+import time
+from pathlib import Path
+
+from .. import generation, paths
+from ..errors import GalafError
+from ..render import grants
+from . import files
+from .run import CommandFailed, run
+
+NOTE = paths.RUNTIME / "allowed.json"
+MOST = 64               # grants at a time
+UNIT = "galaf-allow.service"    # galaf_allow --wait
+
+
+def clock():
+    """Seconds since boot, suspended ones counted."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def noted():
+    """(the last number that was given, [Grant]); (0, []) where nothing is noted."""
+    try:
+        note = json.loads(NOTE.read_text(encoding="utf-8"))
+        return note["last"], [grants.Grant.of(each) for each in note["grants"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, []
+
+
+def alive(table):
+    """[(Grant, the seconds that the kernel leaves it yet, None until reboot)] of what has not ended."""
+    now = clock()
+    left = [(grant, _left(table, grant)) for grant in noted()[1] if grant.until is None or grant.until > now]
+    return [(grant, seconds) for grant, (there, seconds) in left if there]
+
+
+def _left(table, grant):
+    """(whether the kernel still has an element of a grant, the seconds that it leaves it or None)."""
+    try:
+        listing = json.loads(run("nft", "-j", "list", "set", "inet", table, grants.own(grant)))
+    except CommandFailed:
+        return False, None
+    found = [each["elem"] if isinstance(each, dict) and "elem" in each else {}
+             for item in listing["nftables"] for each in item.get("set", {}).get("elem", ())]
+    return bool(found), min((each["expires"] for each in found if "expires" in each), default=None)
+
+
+def lines(table, kept, begin=()):
+    """nft's lines that have these grants in a table; begin: those among them whose elements are put in, too."""
+    found = [*grants.declarations(kept, table), *grants.rules(kept, table)]
+    for grant in begin:
+        seconds = None if grant.until is None else grant.until - clock()
+        found += grants.elements(grant, table, seconds) if seconds is None or seconds > 0.001 else []
+    return found
+
+
+def change(table, kept, new=None):
+    """Has just these grants in the kernel, and a new one; the caller holds the rules' lock.  Raises GalafError."""
+    last, before = noted()
+    every = [*kept, *([new] if new else [])]
+    _note(max(last, new.number if new else 0), every)
+    names = {name for grant in every for name in grants.sets(grant)}
+    gone = [f"delete set inet {table} {name}" for name in _sets(table) if name not in names]
+    try:
+        run("nft", "-f", "-", stdin="".join(
+            f"{line}\n" for line in [*lines(table, every, [new] if new else []), *gone]))
+    except BaseException:
+        _note(last, before)
+        raise
+
+
+def forget():
+    """Forgets what is noted, once the table with the sets is gone."""
+    NOTE.unlink(missing_ok=True)
+
+
+def forget_group(gid):
+    """Ends what is allowed to a group that is about to be deleted, since a later one may get its gid."""
+    with generation.lock():
+        folder = generation.good()
+        on = [grant for grant, _ in alive(generation.table(folder))] if folder else []
+        kept = [grant for grant in on if grant.kind != "groups" or gid not in grant.ids]
+        if kept != on:
+            change(generation.table(folder), kept)
+
+
+def wait_for_ends():
+    """Has a process wait for what ends, to take away what the kernel does not: see galaf_allow(8), --wait."""
+    if Path("/run/systemd/system").is_dir():
+        run("systemctl", "restart", UNIT)
+    else:
+        run("setsid", "--fork", "sh", "-c", "exec galaf_allow --wait >/dev/null 2>&1 </dev/null")
+
+
+def _sets(table):
+    """The sets of grants that the kernel has."""
+    listing = json.loads(run("nft", "-j", "-t", "list", "sets", "inet"))
+    found = [item["set"] for item in listing["nftables"] if "set" in item]
+    return [each["name"] for each in found if each["table"] == table and each["name"].startswith(grants.PREFIX)]
+
+
+def _note(last, every):
+    files.folder(paths.RUNTIME, 0o700)
+    try:
+        files.replace(NOTE, json.dumps({"last": last, "grants": [grant.asdict() for grant in every]}) + "\n", 0o600)
+    except OSError as error:
+        raise GalafError(f"{NOTE}: {error.strerror}: nothing was changed") from None

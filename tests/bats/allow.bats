@@ -1,0 +1,316 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# galaf_allow on the installed package: what it lets through meanwhile, what it doesn't, and that it ends.
+
+load helper
+
+setup_file() {
+    start_dnsmasq
+}
+
+setup() {
+    configure <<'JSON'
+{
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
+    "groups": {
+        "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" },
+        "named": null,
+        "other": null
+    }
+}
+JSON
+    passes galaf_allow --end all
+}
+
+teardown() {
+    pkill -u alice || true
+}
+
+# the_machine: all that bad input must leave as it was.
+the_machine() {
+    nft -s list table inet galaf | sed 's/ expires [^,}]*//'
+    cat /run/galaf/allowed.json /var/lib/galaf/good/* /etc/galaf/galaf_conf.json
+    readlink -f /var/lib/galaf/dnsmasq.d/galaf.conf
+}
+
+# refuse WORDS COMMAND ...: ends with 1 and one plain line that has these words; nothing changes.
+refuse() {
+    local words=$1 before
+    shift
+    before=$(the_machine)
+    fails 1 "$@"
+    says "$words"
+    same 1 "${#lines[@]}" "the number of lines of: $output"
+    says_not Traceback
+    same "$before" "$(the_machine)"
+}
+
+# echoes GROUP PORT: whether a datagram of a group's comes back within half a second.
+echoes() {
+    in_group "$1" /usr/bin/python3 -c '
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.settimeout(0.5)
+    sock.sendto(b"x", ("198.18.0.10", int(sys.argv[1])))
+    sock.recv(10)' "$2"
+}
+
+@test "an application group reaches an address for a time, and another does not meanwhile" {
+    fails 7 in_group named fetch http://198.18.0.10/
+    passes galaf_allow named 198.18.0.10 --port 80
+    says "allowed for now, " "named may reach 198.18.0.10 tcp 80, for 10m"
+    passes in_group named fetch http://198.18.0.10/
+    says "198.18.0.10 80"
+    before=$(wire_packets)
+    fails 7 in_group named fetch http://198.18.0.10:8080/
+    fails 7 in_group named fetch http://198.18.0.11/
+    fails 7 in_group other fetch http://198.18.0.10/
+    fails 7 as alice fetch http://198.18.0.10/
+    same "$before" "$(wire_packets)" "the packets that left"
+}
+
+@test "networks, ranges of ports, UDP and IPv6" {
+    passes galaf_allow named 198.18.0.0/24 --port 8000-8100 --port udp/5000
+    passes in_group named fetch http://198.18.0.77:8080/
+    passes echoes named 5000
+    fails 7 in_group named fetch http://198.18.1.77:8080/
+    fails 7 in_group named fetch http://198.18.0.77/
+    fails 1 echoes named 123
+    fails 7 in_group named fetch "http://[2001:2:0:1::10]:8080/"
+    passes galaf_allow named 2001:2:0:1::/64
+    passes in_group named fetch "http://[2001:2:0:1::10]/"
+    passes galaf_allow other
+    passes in_group other fetch "http://[2001:2:0:1::10]:443/"
+    passes in_group other fetch http://198.18.1.10:443/
+    passes in_group other ping -c 1 -W 2 198.18.0.10
+}
+
+@test "a user's programs, in no group and in any" {
+    fails 7 as alice fetch http://198.18.0.10/
+    passes galaf_allow --user alice 198.18.0.10 --for 1m
+    passes as alice fetch http://198.18.0.10/
+    fails 7 as bob fetch http://198.18.0.10/
+    fails 7 in_group named fetch http://198.18.0.10/
+    passes galaf_allow --user 1001 198.18.0.10
+    says "bob may reach 198.18.0.10"
+    passes as bob fetch http://198.18.0.10/
+}
+
+@test "it ends to the second, by the kernel alone" {
+    began=$(date +%s%3N)
+    passes galaf_allow named 198.18.0.10 --port 80 --for 4s
+    passes galaf_allow named 198.18.0.10 --port udp/5000 --for 4s
+    granted=$(date +%s%3N)
+    pkill -KILL -f 'galaf_allow --wait'     # what would tidy up is dead
+    passes in_group named fetch http://198.18.0.10/
+    while echoes named 5000 2>/dev/null; do last=$(date +%s%3N); sleep 0.05; done
+    ended=$(date +%s%3N)
+    echo "last let through $((last - granted)) ms after it was allowed, refused at $((ended - granted)) ms"
+    [ $((ended - granted)) -le 4600 ]
+    [ $((ended - began)) -ge 3900 ]
+    fails 7 in_group named fetch http://198.18.0.10/
+    nft list set inet galaf allowed/1 >/dev/null 2>&1 || nft list sets inet    # the empty set stays: nobody tidied up
+    passes galaf_allow --list
+    says "nothing is allowed for now"
+}
+
+@test "what is over is tidied up; nothing of it stays in the rules" {
+    passes galaf_allow named 198.18.0.10 --for 1s
+    passes galaf_allow other 198.18.0.10 --for 90s
+    eventually 5 tidied_up
+    passes galaf_allow --list
+    says other 198.18.0.10 "1m "
+    says_not named
+    passes galaf_allow --end all
+    passes nft list chain inet galaf allowed_out
+    says_not @allowed
+    eventually 8 no_waiter
+}
+
+tidied_up() { [ "$(nft list chain inet galaf allowed_out | grep -c @allowed)" = 1 ]; }
+no_waiter() { ! pgrep -f 'galaf_allow --wait' >/dev/null; }
+
+@test "a reload, galaf_config and a table made anew keep it, with the time that it had" {
+    passes galaf_allow named 198.18.0.10 --for 25s
+    granted=$(date +%s%3N)
+    passes galaf_allow other 198.18.0.20 --until-reboot
+    passes galaf_firewall reload
+    passes in_group named fetch http://198.18.0.10/
+    passes galaf_config --set '$.groups.web.rule' 'tcp dport 81'
+    passes galaf_config --yes
+    passes in_group named fetch http://198.18.0.10/
+    sed -i 's/priority 10;/priority 11;/' /etc/galaf/nftables.d/galaf.nft
+    passes galaf_config --yes
+    says "made anew"
+    sed -i 's/priority 11;/priority 10;/' /etc/galaf/nftables.d/galaf.nft
+    passes in_group named fetch http://198.18.0.10/
+    passes galaf_config --yes
+    passes galaf_config --set '$.config' '{"table": "wall"}'
+    passes galaf_config --yes
+    passes nft list set inet wall allowed/2
+    while in_group named fetch http://198.18.0.10/ >/dev/null 2>&1; do sleep 0.05; done
+    ended=$(($(date +%s%3N) - granted))
+    echo "refused after $ended ms"
+    [ "$ended" -ge 24800 ] && [ "$ended" -le 25800 ]
+    passes in_group other fetch http://198.18.0.20/
+    passes galaf_allow --list
+    says other "until reboot"
+}
+
+@test "stop and a flush end it, and no start brings it back" {
+    passes galaf_allow named 198.18.0.10
+    passes galaf_firewall stop
+    passes galaf_firewall start
+    fails 7 in_group named fetch http://198.18.0.10/
+    passes galaf_allow named 198.18.0.10
+    nft flush ruleset
+    passes galaf_firewall start
+    fails 7 in_group named fetch http://198.18.0.10/
+    passes galaf_config --yes
+    fails 7 in_group named fetch http://198.18.0.10/
+    passes galaf_allow --list
+    says "nothing is allowed for now"
+}
+
+@test "a TCP connection that was begun goes on when the time is up, and after --end" {
+    passes galaf_allow named 198.18.0.10 --port 80 --for 2s
+    in_group named /usr/bin/python3 -c '
+import os, socket, time
+held = socket.create_connection(("198.18.0.10", 80))
+open("/tmp/held", "w").close()
+while not os.path.exists("/tmp/go"):
+    time.sleep(0.05)
+held.sendall(b"GET / HTTP/1.1\r\nHost: held\r\nConnection: close\r\n\r\n")
+open("/tmp/reply", "wb").write(held.recv(4096))' >/dev/null 2>&1 3>&- &
+    eventually 5 test -e /tmp/held
+    eventually 5 fails 7 in_group named fetch http://198.18.0.10/
+    touch /tmp/go
+    eventually 5 grep -q "held 80" /tmp/reply
+}
+
+@test "--list says whom, what, how long yet and by whom; --end ends one or all" {
+    SUDO_USER=alice passes galaf_allow named 198.18.0.10 --port udp/5000-5010 --for 1h
+    passes galaf_allow --user bob
+    passes galaf_allow --list
+    says whom what left by
+    [[ $output =~ named\ +198.18.0.10\ udp\ 5000-5010\ +59m\ [0-9]+s\ +alice ]]
+    [[ $output =~ bob\ +everything\ +9m\ [0-9]+s\ +root ]]
+    number=$(awk '/named/ { print $1 }' <<<"$output")
+    passes galaf_allow --list --json
+    passes jq -e '.allowed[0] | .name == "named" and .by == "alice" and .left > 3500' <<<"$output"
+    passes galaf_allow --end "$number"
+    says "ended, $number: named may reach 198.18.0.10 udp 5000-5010"
+    fails 1 echoes named 5000
+    passes as bob fetch http://198.18.0.10/
+    passes galaf_allow --end all
+    fails 7 as bob fetch http://198.18.0.10/
+}
+
+@test "a group that is deleted leaves nothing to who gets its gid" {
+    passes galaf_allow other
+    passes galaf_allow named 198.18.0.10
+    gid=$(getent group other | cut -d: -f3)
+    passes galaf_group delete other --yes
+    passes galaf_allow --list
+    says named
+    says_not other
+    fails 7 setpriv --regid "$gid" --clear-groups curl --silent http://198.18.0.10/
+}
+
+@test "the same again begins anew, in the place of what was on" {
+    passes galaf_allow named 198.18.0.10 --for 1m
+    passes galaf_allow named 198.18.0.10 --for 1h
+    passes galaf_allow --list
+    same 1 "$(grep -c named <<<"$output")"
+    says " 59m "
+}
+
+@test "inbound: others reach a port of this machine's for a time" {
+    as alice /usr/bin/python3 -m http.server 8000 >/dev/null 2>&1 3>&- &
+    as alice /usr/bin/python3 -c '
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.bind(("", 8001))
+    while True:
+        sock.sendto(*sock.recvfrom(100))' >/dev/null 2>&1 3>&- &
+    eventually 10 curl --silent --output /dev/null http://127.0.0.1:8000/
+    fails 7 internet curl --silent --max-time 1 http://192.0.2.2:8000/
+    passes galaf_allow --user alice --inbound tcp/8000 --inbound udp/8001 --for 3s
+    says "alice may be asked at tcp 8000, udp 8001 from anywhere"
+    passes internet curl --silent --max-time 1 http://192.0.2.2:8000/
+    asked='
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.bind(("", 7777))
+    sock.settimeout(0.3)
+    sock.sendto(b"x", ("192.0.2.2", 8001))
+    sock.recv(10)'
+    passes internet /usr/bin/python3 -c "$asked"
+    fails 7 internet curl --silent --max-time 1 http://192.0.2.2:8002/
+    sleep 3
+    fails 7 internet curl --silent --max-time 1 http://192.0.2.2:8000/
+    fails 1 internet /usr/bin/python3 -c "$asked"
+    passes galaf_allow --user alice 192.0.2.77 --inbound tcp/8000
+    fails 7 internet curl --silent --max-time 1 http://192.0.2.2:8000/
+}
+
+@test "bad input: one plain line, and nothing is changed" {
+    passes galaf_allow named 198.18.0.10
+    useradd --uid 70000 --no-create-home above 2>/dev/null || true
+    refuse "there is no application group 'nobody-knows'" galaf_allow nobody-knows
+    refuse "for a user say --user alice" galaf_allow alice
+    refuse "there is no user 'nobody-knows'" galaf_allow --user nobody-knows
+    refuse "its uid 70000 is above 65535" galaf_allow --user above
+    refuse "--for 0: not a time" galaf_allow named --for 0
+    refuse "--for 0s: not a time" galaf_allow named --for 0s
+    refuse "--for -5m" galaf_allow named --for=-5m
+    refuse "longer than 30d" galaf_allow named --for 31d
+    refuse "write the network as 198.18.0.0/24" galaf_allow named 198.18.0.7/24
+    refuse "write the address alone" galaf_allow named fe80::1%eth0
+    refuse "write the address alone" galaf_allow named ::ffff:198.18.0.1
+    refuse "ports are 1 to 65535" galaf_allow named --port 0
+    refuse "ports are 1 to 65535" galaf_allow named --port 65536
+    refuse "ports are 1 to 65535" galaf_allow named --port 90-80
+    refuse "not a port such as" galaf_allow named --port 80-
+    refuse "not a port such as" galaf_allow named --port icmp/8
+    refuse "not a port such as" galaf_allow named --port '80 accept'
+    refuse "there is no such number" galaf_allow --end 99
+    fails 2 galaf_allow
+    fails 2 galaf_allow named 198.18.0.1 198.18.0.2
+    fails 2 galaf_allow --list named
+    fails 2 galaf_allow named --for 1m --until-reboot
+    fails 1 as alice galaf_allow named
+    says "needs root"
+    fails 1 as alice galaf_allow --list
+}
+
+@test "more than fit are refused" {
+    for last in $(seq 64); do galaf_allow --user alice "198.18.0.$last" --until-reboot; done >/dev/null
+    refuse "64 permissions are on, more do not fit" galaf_allow named
+    passes galaf_allow --end all
+    passes galaf_allow named
+}
+
+@test "where no rules are loaded it says so" {
+    passes galaf_firewall stop
+    fails 1 galaf_allow named
+    says "the rules are not loaded"
+    passes galaf_firewall start
+}
+
+@test "a line in the journal says who allowed what" {
+    /usr/bin/python3 -c '
+import os, socket
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    sock.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    while True:
+        with open("/tmp/log", "ab") as file:
+            file.write(sock.recv(4096) + b"\n")' >/dev/null 2>&1 3>&- &
+    logger=$!
+    eventually 5 test -S /dev/log
+    SUDO_USER=bob passes galaf_allow named 198.18.0.10 --for 5m
+    eventually 5 grep -q 'galaf.*allowed for now, .*named may reach 198.18.0.10, for 5m, by bob' /tmp/log
+    kill "$logger"
+    rm /dev/log
+}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is allowed for now, as nft is told."""
+import json
+
+import pytest
+from conftest import load_sbin
+
+from galaf.errors import GalafError
+from galaf.render import grants
+
+PLAIN = grants.Grant(1, "out", "groups", "git", (30004, 161076), 30004 << 16, None, (), 600, 0, 600.0, "alice")
+PORTS = grants.Grant(2, "out", "users", "alice", (1000,), 1000, "2001:db8::/32",
+                     (("tcp", 80, 80), ("tcp", 443, 444), ("udp", 443, 443)), None, 0, None, "root")
+INWARDS = grants.Grant(3, "in", "users", "alice", (1000,), 1000, "192.0.2.7", (("tcp", 8000, 8000),),
+                       60, 0, 60.0, "bob")
+allow = load_sbin("galaf_allow")
+
+
+def test_everything_of_a_group():
+    """One set with the exact ids, and one rule that looks into it."""
+    assert grants.declarations([PLAIN], "galaf")[1:-1] == ["    set allowed/1 { type gid; flags timeout; }"]
+    assert grants.rules([PLAIN], "galaf")[-1] == "add rule inet galaf allowed_out meta skgid @allowed/1 accept"
+    assert grants.elements(PLAIN, "galaf", 599.25) == [
+        "add element inet galaf allowed/1 { 30004 timeout 599s250ms, 161076 timeout 599s250ms }"]
+
+
+def test_ports_of_a_network():
+    """A rule for each protocol; until reboot the elements have no timeout."""
+    assert grants.rules([PORTS], "wall")[-2:] == [
+        "add rule inet wall allowed_out meta skuid @allowed/2 ip6 daddr 2001:db8::/32 tcp dport { 80, 443-444 } accept",
+        "add rule inet wall allowed_out meta skuid @allowed/2 ip6 daddr 2001:db8::/32 udp dport { 443 } accept"]
+    assert grants.elements(PORTS, "wall", None) == ["add element inet wall allowed/2 { 1000 }"]
+
+
+def test_inwards():
+    """The ports have the time, and so has who may answer over UDP."""
+    assert grants.rules([INWARDS], "galaf")[-2:] == [
+        "add rule inet galaf allowed_in ip saddr 192.0.2.7 meta l4proto . th dport @allowed/3 ct mark set 1000 accept",
+        "add rule inet galaf allowed_out ct direction reply meta skuid @allowed/3_answers ct mark 1000 accept"]
+    assert grants.elements(INWARDS, "galaf", 60) == [
+        "add element inet galaf allowed/3 { tcp . 8000-8000 timeout 60s0ms }",
+        "add element inet galaf allowed/3_answers { 1000 timeout 60s0ms }"]
+
+
+def test_nothing_is_two_empty_chains():
+    """Where nothing is allowed nothing is asked."""
+    assert grants.rules([], "galaf") == ["flush chain inet galaf allowed_out", "flush chain inet galaf allowed_in"]
+
+
+def test_the_note_gives_the_same_grant():
+    """By way of JSON, tuples and all."""
+    for grant in PLAIN, PORTS, INWARDS:
+        assert grants.Grant.of(json.loads(json.dumps(grant.asdict()))) == grant
+
+
+@pytest.mark.parametrize("text, span", [
+    ("443", ("tcp", 443, 443)), ("udp/5000-5010", ("udp", 5000, 5010)), ("tcp/1-65535", ("tcp", 1, 65535))])
+def test_ports(text, span):
+    """TCP unless it says otherwise."""
+    assert allow.port(text) == span
+
+
+@pytest.mark.parametrize("text", ["", "0", "65536", "5-4", "-5", "5-", "tcp/", "icmp/8", "443 accept",
+                                  "443/tcp", "\u0664", "1-2-3"])
+def test_no_ports(text):
+    """One plain line."""
+    with pytest.raises(GalafError, match="nothing was changed"):
+        allow.port(text)
+
+
+def test_overlapping_ports_are_one_span():
+    """The kernel refuses elements that overlap."""
+    assert allow.ports(["80", "tcp/81-90", "85-100", "udp/85", "200"]) == (
+        ("tcp", 80, 100), ("tcp", 200, 200), ("udp", 85, 85))
