@@ -20,7 +20,7 @@
 #define LAUNCH_TABLE "/var/lib/galaf/good/launch"
 #endif
 #define CONFIGURATION "/etc/galaf/galaf_conf.json"
-#define MEND "in " CONFIGURATION " and run sudo galaf_config"
+#define FIX "in " CONFIGURATION " and run sudo galaf_config"
 
 static const char usage[] =
     "usage: galaf GROUP [ARG ...]                start a group's command\n"
@@ -104,7 +104,7 @@ static void find(struct entry *entry, const char *name)
     open_table(&table);
     char *line = table_find(&table, name);
     if (!line)
-        refuse(OWN_FAILURE, "%s: no such application: see galaf --list; or add it, with its \"execv\", under \"groups\" " MEND,
+        refuse(OWN_FAILURE, "%s: no such application: see galaf --list; or add it, with its \"execv\", under \"groups\" " FIX,
                name);
     parse(entry, line);
 }
@@ -113,14 +113,14 @@ static void find(struct entry *entry, const char *name)
 static void decide(const struct caller *caller, const struct entry *entry, char *const arguments[])
 {
     if (!may_launch(caller, entry))
-        refuse(OWN_FAILURE, "%s: you (uid %u) may not start it: add the user to \"users\" of $.groups.%s " MEND,
+        refuse(OWN_FAILURE, "%s: you (uid %u) may not start it: add the user to \"users\" of $.groups.%s " FIX,
                entry->name, caller->uid, entry->name);
     gid_t gid = held_by(caller, entry);
     if (gid != 0)
         refuse(OWN_FAILURE, "%s: a program of application group %u may not start it: add that group to \"from\" "
-               "of $.groups.%s " MEND, entry->name, gid, entry->name);
+               "of $.groups.%s " FIX, entry->name, gid, entry->name);
     if (arguments[0] && !takes_arguments(entry))
-        refuse(OWN_FAILURE, "%s: takes no arguments: put \"\u2026\" in \"execv\" of $.groups.%s " MEND,
+        refuse(OWN_FAILURE, "%s: takes no arguments: put \"\u2026\" in \"execv\" of $.groups.%s " FIX,
                entry->name, entry->name);
 }
 
@@ -160,7 +160,7 @@ static gid_t group_id(const char *name)
         ;
     fclose(file);
     if (!group)
-        refuse(OWN_FAILURE, "%s: no such group: add it under \"groups\" " MEND, name);
+        refuse(OWN_FAILURE, "%s: no such group: add it under \"groups\" " FIX, name);
     if (!is_application(group->gr_gid))
         refuse(OWN_FAILURE, "%s: gid %u is not an application group's: those are %u to %u", name, group->gr_gid,
                GID_FIRST, GID_LAST);

@@ -17,7 +17,7 @@
 
 #include "filter.h"     /* made by filter.c */
 
-/* Says why the kernel didn't change the groups, and how to mend it. */
+/* Says why the kernel didn't change the groups, and how to fix it. */
 static _Noreturn void cannot_enter(const char *name, gid_t gid)
 {
     if (errno == EINVAL)

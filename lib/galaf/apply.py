@@ -48,14 +48,14 @@ def check_machine(plan):
         raise GalafError(f"rules are on trial for another {trial.left(note):.0f} seconds: keep them with "
                          "galaf_config --confirm, or go back with galaf_config --rollback; nothing was changed")
     try:
-        nft.check_foreign(plan.conf.table)
+        nft.check_table(plan.conf.table)
     except GalafError as error:
         raise GalafError(f"{plan.file}: {error}; nothing was changed") from None
     if any(entry.domains for entry in plan.conf.entries()) and resolver.obstacle():
         raise GalafError(f"{resolver.obstacle()}; nothing was changed")
     taken = iprule.taken(plan.ids) if plan.ebpf else []
     if taken:
-        raise GalafError(f"ip rule routes by the marks of {', '.join(taken[:5])}: {iprule.MEND}; nothing was changed")
+        raise GalafError(f"ip rule routes by the marks of {', '.join(taken[:5])}: {iprule.FIX}; nothing was changed")
 
 
 def prepare(plan):

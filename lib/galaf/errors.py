@@ -6,7 +6,7 @@ import sys
 
 
 class GalafError(Exception):
-    """Something that the user can mend.  The text is plain, a line for each fault: where, what, how to mend it."""
+    """Something that the user can fix.  The text is plain, a line for each fault: where, what, how to fix it."""
 
 
 def finish(main):

@@ -146,7 +146,7 @@ def make_good(folder, spare=None):
         files.sync(paths.STATE)
     except OSError as error:
         raise GalafError(f"{error.filename}: {error.strerror}: the new rules are loaded but not kept; "
-                         "mend this and run galaf_config again") from None
+                         "fix this and run galaf_config again") from None
     older = before(folder)
     for number in numbers()[:-KEPT]:
         if str(number) not in (folder.name, spare, older and older.name):

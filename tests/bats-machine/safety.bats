@@ -455,7 +455,7 @@ closed_without() {
     boots_closed "without $1"
 }
 
-@test "without the generations, Python or nft at boot: closed as well, until it is mended" {
+@test "without the generations, Python or nft at boot: closed as well, until it is fixed" {
     closed_without /var/lib/galaf/generations
     passes on galaf_firewall status
     says "CLOSED"

@@ -256,7 +256,7 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
 @test "launcher: no capability, another owner, writable, a hard link, missing" {
     finds ok launcher
     setcap -r /usr/bin/galaf
-    finds broken launcher "has not cap_setgid" "dpkg-reconfigure galaf"
+    finds broken launcher "lacks cap_setgid" "dpkg-reconfigure galaf"
     setcap cap_setgid+ep /usr/bin/galaf
     chmod 775 /usr/bin/galaf
     finds broken launcher "can be changed by the group root"

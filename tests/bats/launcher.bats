@@ -206,7 +206,7 @@ os.execv('/usr/bin/galaf', ['galaf', 'mail-program'])"
 
 # The table.
 
-# refused WHAT: alice can start nothing, and is told what is wrong with the table and how to mend it.
+# refused WHAT: alice can start nothing, and is told what is wrong with the table and how to fix it.
 refused() {
     fails 125 as alice galaf browser touch /tmp/l/ran
     says "galaf: $TABLE: $1" "run sudo galaf_config"

@@ -20,5 +20,5 @@ def check(_known):
     if status.st_nlink > 1:
         return Result(BROKEN, f"{LAUNCHER} has another name: a hard link", "find it with find / -samefile, remove it")
     if not executables.capabilities(LAUNCHER) & CAP_SETGID:
-        return Result(BROKEN, f"{LAUNCHER} has not cap_setgid: it starts nothing", "dpkg-reconfigure galaf")
+        return Result(BROKEN, f"{LAUNCHER} lacks cap_setgid: it starts nothing", "dpkg-reconfigure galaf")
     return Result(OK, f"{LAUNCHER} is root's and has cap_setgid")

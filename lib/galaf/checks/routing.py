@@ -9,5 +9,5 @@ def check(known):
         return Result(OK, "sockets have no mark")
     found = iprule.taken(known.ids)
     if found:
-        return Result(BROKEN, f"ip rule routes by the marks of {few(found)}", iprule.MEND)
+        return Result(BROKEN, f"ip rule routes by the marks of {few(found)}", iprule.FIX)
     return Result(OK, "no ip rule matches the mark of an entry")

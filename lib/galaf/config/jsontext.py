@@ -84,7 +84,7 @@ def _twice(text, start):
 
 
 def _syntax_fault(text, error):
-    """(position, phrase) of a syntax error: where it is to be mended, and how, in the same words in every Python."""
+    """(position, phrase) of a syntax error: where it is to be fixed, and how, in the same words in every Python."""
     before, after = text[:error.pos].rstrip(" \t\n\r"), text[error.pos:]
     ahead = text[_skip(text, error.pos + 1):][:1]
     if not text.strip():

@@ -19,7 +19,7 @@ KNOWN_BY = "refused_out"    # a chain that each table of ours has, and no other 
 CLOSED = "galaf_closed"     # the table of closed.nft
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
 _RENDERED = re.compile(r"^ip6? daddr @\S+ | update @\S+ \{ ip6? daddr \} accept$| accept$")    # what goes round a rule
-_MENDS = {
+_FIXES = {
     "is not bitmask": "several ports go in braces, tcp dport { 80, 443 }, several matches in an array",
     "conflicting ": "a match is of one protocol: write several in an array",
     "syntax error": "write a match as nft(8) has it, such as tcp dport 443",
@@ -77,8 +77,8 @@ def _explain(said, file, lines, name):
         if path and text.startswith("define "):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
         else:
-            mend = "".join(f": {mend}" for known, mend in _MENDS.items() if known in words)
-            words += f"; in: {_RENDERED.sub('', text.strip())}{mend if path else ' (see /etc/galaf/nftables.d)'}"
+            fix = "".join(f": {fix}" for known, fix in _FIXES.items() if known in words)
+            words += f"; in: {_RENDERED.sub('', text.strip())}{fix if path else ' (see /etc/galaf/nftables.d)'}"
         found.append(f"{name}: {path + ': ' if path else ''}{words}")
     return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said}"
 
@@ -94,14 +94,14 @@ def loaded(table):
     return True
 
 
-def foreign(table):
+def of_another_program(table):
     """Whether another program has a table of this name in the kernel."""
     there = any(item.get("table", {}).get("name") == table
                 for item in json.loads(run("nft", "-j", "list", "tables", "inet"))["nftables"])
     return there and not loaded(table)
 
 
-def check_foreign(table):
+def check_table(table):
     """Raises GalafError where another program has a table of this name, or will have it at the next boot."""
     enabled = any(Path(folder, "sysinit.target.wants/nftables.service").is_symlink()
                   for folder in ("/etc/systemd/system", "/run/systemd/system"))
@@ -110,7 +110,7 @@ def check_foreign(table):
     except OSError:
         at_boot = ""
     named = at_boot and re.search(rf"^\s*(add\s+)?table\s+inet\s+{re.escape(table)}\b", at_boot, re.MULTILINE)
-    of = ("is another program's" if foreign(table) else
+    of = ("is another program's" if of_another_program(table) else
           "is also in /etc/nftables.conf, which nftables.service loads at boot" if named else None)
     if of:
         raise GalafError(f'$.config.table: the table inet {table} {of}: choose another name, such as "galaf"')
@@ -125,7 +125,7 @@ def load(folder):
     """
     table = generation.table(folder)
     ruleset = generation.rules(folder)
-    if foreign(table):
+    if of_another_program(table):
         raise GalafError(f"the table inet {table} is another program's by now, and was left as it is")
     include = f'include "{folder}/ruleset.nft"\n'
     live = _live(table)

@@ -2,7 +2,7 @@
 """The dnsmasq that resolves this machine's names: which one it is, leading it to galaf's options, its restart.
 
 NetworkManager runs one as its plug-in and reads /etc/NetworkManager/dnsmasq.d; Debian's
-dnsmasq package runs one as a service and reads /etc/dnsmasq.d.  Both are led to the
+dnsmasq package runs one as a service and reads /etc/dnsmasq.d.  Both are pointed at the
 options by links, which go again with the package.
 """
 import os
@@ -52,7 +52,7 @@ def address():
 
 
 def obstacle():
-    """Why domains can't work on this machine and how to mend it, as a sentence; None if they can."""
+    """Why domains can't work on this machine and how to fix it, as a sentence; None if they can."""
     if service() is None:
         return ("neither NetworkManager nor the dnsmasq package is installed, so nothing turns domains into "
                 "addresses: apt install network-manager, or dnsmasq")
@@ -87,7 +87,7 @@ def _validating():
 
 
 def silenced(conf, ids):
-    """Why dnsmasq, as its own user, may get no answers for domains, and the mend, as a sentence; or None."""
+    """Why dnsmasq, as its own user, may get no answers for domains, and the fix, as a sentence; or None."""
     allowed = "dnsmasq" in ids.users and conf.users["dnsmasq"].rules
     if service() is None or conf.mode == "audit" or allowed or not any(entry.domains for entry in conf.entries()):
         return None
@@ -133,7 +133,7 @@ def _searched():
 
 
 def _asked():
-    """Whether /etc/resolv.conf leads to this machine's own resolver, and nowhere else."""
+    """Whether /etc/resolv.conf points at this machine's own resolver, and nowhere else."""
     try:
         servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
