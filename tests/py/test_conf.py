@@ -122,7 +122,9 @@ def test_all_faults_at_once_with_their_lines():
     "tcp dport 1\ndrop", "tcp dport { 1", "tcp dport 1 }", "} {", "( ]", 'comment "a', "tcp dport 1 # x", "a \\",
     "meta mark set 1", "include \"/etc/passwd\"", "oif eth0", "iif eth0", "tcp dport é", "queue", "masquerade",
     "counter", "update @x { ip daddr }", "reject with tcp reset", "return",
-    "ct status dnat accept", "ct status dnat; dnat"])
+    "ct status dnat accept", "ct status dnat; dnat",
+    'oifname . tcp dport { "a" . 1 }', "ip daddr . oifname { 192.0.2.1 . a }",
+    'fib daddr oifname "a"', '(oifname "a")', 'oifname "a", "b"', "oifgroup 1 - 3", 'sdifname "a"', "oifname a & b"])
 def test_no_match_expression(text):
     """A verdict, a statement or a way out of the block is refused before nft sees it."""
     assert rulesyntax.fault(text)
@@ -145,6 +147,17 @@ def test_match_expression(text):
 def test_families_of_a_rule(text, families):
     """A match on one family's header grants nothing in the other."""
     assert rulesyntax.families(text) == families
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("tcp dport 1", []), ('oifname "wg0" tcp dport 1', [("o", 'ifname "wg0"')]), ("oifname wg0", [("o", "ifname wg0")]),
+    ('udp dport 1  meta  oifname !=  "wg*"', [("o", 'ifname != "wg*"')]), ("oifgroup ne 3", [("o", "ifgroup != 3")]),
+    ('oifname{ "a","b" }tcp dport 1', [("o", 'ifname { "a","b" }')]), ("iifname == @home", [("i", "ifname @home")]),
+    ('iifname "oifname" ip saddr 192.0.2.1 oifname $x', [("i", 'ifname "oifname"'), ("o", "ifname $x")])])
+def test_interfaces_of_a_rule(text, found):
+    """What a rule says of interfaces is found however it is written."""
+    assert rulesyntax.fault(text) is None
+    assert rulesyntax.interfaces(text) == found
 
 
 def test_open_dns_takes_the_domains_that_the_allow_list_would_not():

@@ -83,3 +83,21 @@ def test_stop_dns_rebind_spares_what_entries_name():
     asked = conf.parse(json.dumps({**data, "config": {"stop_dns_rebind": True}}), "f")
     lines = dnsmasq.render(asked, machine(asked)).splitlines()
     assert {"stop-dns-rebind", "rebind-domain-ok=/nas.home.example/"} <= set(lines)
+
+
+def granted(configuration):
+    """The rules of group a's chain."""
+    parsed = conf.parse(json.dumps(configuration), "f")
+    lines = [text.strip() for text, _ in ruleset.render(parsed, machine(parsed), [SKELETON])]
+    at = lines.index("chain group_a {", lines.index("flush table inet galaf"))
+    return lines[at + 1:lines.index("}", at)]
+
+
+def test_an_interface_has_the_same_labels_whatever_other_rules_there_are():
+    """Else an open connection would be another rule's after a reload; a rule without an interface comes first."""
+    entry = {"rule": ['oifname "wg0" tcp dport 1', "tcp dport 2"]}
+    alone = granted({"groups": {"a": entry}})
+    assert alone[0] == "tcp dport 2 accept"
+    assert alone[1].startswith('oifname "wg0" tcp dport 1 ct label set ') and " | 126 accept" in alone[1]
+    others = {"b": {"rule": 'oifname "eth0"'}, "c": {"rule": 'oifname "wg1"'}}
+    assert granted({"groups": {**others, "a": entry}, "inbound": {"sshd": 'iifname "eth1"'}}) == alone

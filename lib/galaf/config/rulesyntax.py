@@ -14,6 +14,10 @@ _VERDICTS = frozenset("accept drop reject queue continue return jump goto vmap".
 _STATEMENTS = frozenset(
     "snat dnat masquerade redirect tproxy synproxy notrack dup fwd flow set add update delete "
     "log counter include define redefine undefine".split())
+_INTERFACE = re.compile(
+    r'(?<![^ "}])(?<!\. )(?<!addr )(?<!mark )(?:meta )?(?P<side>[io])(?P<what>if(?:name|group|kind|type))'
+    r' ?(?:(?P<other>!=|neq?\b)|==|eq\b|) ?(?P<value>"[^"]*"|\{[^{}]*\}|[@$]?\w[\w.*-]*+)(?= ?(?:$|[a-zA-Z(]))')
+_INTERFACE_WORD = re.compile(r"[io]if(?:name|group|kind|type)|sdif(?:name)?")
 _FAMILY_WORDS = {"ip": 4, "icmp": 4, "ipv4": 4, "ip6": 6, "icmpv6": 6, "ipv6": 6}
 
 
@@ -36,7 +40,24 @@ def fault(text):
             return f'has "{word}" in it: write {word}name, since the interface may not be there yet at boot'
         if word in _STATEMENTS:
             return f'has the statement "{word}" in it: write a match alone'
+    if _INTERFACE_WORD.search(_STRING.sub('""', _INTERFACE.sub(" ", _spaced(text)))):
+        return ('names an interface otherwise than as oifname "wg0", != "wg0", { "wg0", "eth0" } or @set, apart '
+                "from the rest: open connections could not be kept to it")
     return None
+
+
+def interfaces(text):
+    """What a match says of interfaces, as [("i" or "o", words)]: the words behind "iif" or "oif" are the same for both.
+
+    Such as [("o", 'ifname "wg0"')] of 'oifname "wg0" tcp dport 443'.
+    """
+    return [(found["side"], f"{found['what']} {'!= ' if found['other'] else ''}{found['value']}")
+            for found in _INTERFACE.finditer(_spaced(text))]
+
+
+def _spaced(text):
+    """The text with one space where there were more."""
+    return " ".join(text.split())
 
 
 def families(text):

@@ -12,7 +12,7 @@ import re
 
 from .. import mark as marks
 from ..config import rulesyntax
-from . import grants
+from . import grants, interfaces
 
 STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
 # With a size the kernel looks an element up in a third of the time, for 1 MB; every packet of an application asks.
@@ -32,6 +32,7 @@ SHARES = {"mark": (1000, 100), "user": (8000, 200), "source": (250, 100), "netwo
 RECORD_TIMEOUT = "2592000s"    # 30 days
 _WORD = re.compile(r"[\w.-]+")
 _PROTO = {4: "ip", 6: "ip6"}
+_OWNER = {"groups": "meta skgid", "users": "meta skuid"}
 _RECORDED = {"out": ("output priority -10", "oif", "daddr"), "in": ("input priority 10", "iif", "saddr")}
 _PORTS = "{ tcp, udp, udplite, sctp, dccp }"
 
@@ -57,7 +58,7 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
         lines += [(line, None) for line in _named(text, conf.table).splitlines()]
     lines += _table(conf, [
         *_marking(ids, ebpf), *_queries(conf, entries, ids, resolver), *_services(conf, ids), *_answers(),
-        *_recording(entries), *_refusing(conf), *_grants(conf, entries)])
+        *_keeping(conf, entries, ids), *_recording(entries), *_refusing(conf), *_grants(conf, entries)])
     lines += _elements(conf, entries, ids)
     return lines
 
@@ -173,6 +174,7 @@ def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "queries_out", "queries_elsewhere", "unasked_out", "answers_out",
              "inbound", "forwarded", "kernel_out", *grants.CHAINS, "denied_out", "denied_in",
+             "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
              "refused_out", "refused_in", "refused_forward"]
     yield from _plain(*(f"chain {name} {{ }}" for name in names))
     yield from _plain(*(f"chain mark_user_{mark} {{ }}" for mark in _user_marks(ids)))
@@ -257,14 +259,16 @@ def _unasked(uid):
 def _answers():
     """What answers a packet that "inbound" let in: passes from whom the entry names, root, or the kernel itself."""
     return _chain("answers_out", _plain(
+        f"ct label {interfaces.KEPT} jump by_interface_out",
         "meta skuid . ct mark @answer_users accept", "meta skgid . ct mark @answer_groups accept",
         "meta skuid 0-4294967295 return", "accept"))
 
 
 def _services(conf, ids):
     inbound = [(line, rule.path) for name, granted in conf.inbound.items() for rule in granted
-               for line in _accept(rule, f"ct mark set {ids.inbound[name]} accept")]
-    forward = [(line, rule.path) for rule in conf.forward for line in _accept(rule, "accept")]
+               for line in _accept(rule, f"ct mark set {ids.inbound[name]} {interfaces.keeping(rule, 'i')}accept")]
+    forward = [(line, rule.path) for rule in conf.forward
+               for line in _accept(rule, f"{interfaces.keep(interfaces.asked_forward(rule)[0])}accept")]
     return _chain("inbound", inbound) + _chain("forwarded", forward) + _kernel(conf)
 
 
@@ -274,7 +278,8 @@ def _kernel(conf):
     A tunnel's packet is still that of the program whose packet it carries; the mark is what root gave the tunnel,
     and no program without privilege can give itself.
     """
-    lines = [(line, rule.path) for rule in conf.kernel for line in _accept(rule, "accept")]
+    lines = [(line, rule.path) for rule in conf.kernel
+             for line in _accept(rule, f"{interfaces.keeping(rule, 'o')}accept")]
     marked = [line for line in lines if "meta mark" in line[0]]
     return _chain("kernel_out", [*marked, ("meta skuid 0-4294967295 return", None),
                                  *(line for line in lines if line not in marked)])
@@ -285,6 +290,51 @@ def _accept(rule, verdict):
     if rule.families == rulesyntax.families(rule.text):
         return [f"{rule.text} {verdict}".strip()]
     return [" ".join(filter(None, (f"meta nfproto ipv{family}", rule.text, verdict))) for family in rule.families]
+
+
+def _keeping(conf, entries, ids):
+    """Where an interface rule let a connection begin: by which interfaces it goes on, and what is older is kept to."""
+    audit = conf.mode == "audit"
+    granted = [(rule, "o") for entry in entries for rule in _kept(entry)]
+    granted += [(rule, "o") for rule in conf.kernel] + [(rule, "i") for some in conf.inbound.values() for rule in some]
+    matches = {interfaces.asked(rule, side, "o"): (rule, side) for rule, side in reversed(granted)}
+    matches.pop("", None)
+    ways = list(zip(*interfaces.passing(matches))) or [(), ()]
+    older = {way: {line: rule.path for line, rule in _older(conf, entries, ids, way)} for way in "oi"}
+    return [
+        *_chain("by_interface_out", [*ways[0], ("goto refused_out", None)]),
+        *_chain("by_interface_in", [*ways[1], *_plain("jump denied_in", "accept" if audit else "drop")]),
+        *_chain("by_interface_forward", [
+            *interfaces.passing_forward(conf.forward), *_plain("goto refused_forward")]),
+        *_chain("keep_older_out", older["o"].items()), *_chain("keep_older_in", older["i"].items())]
+
+
+def _kept(entry):
+    """The rules of an entry that look at an interface; none where nothing is refused."""
+    return [rule for rule in entry.rules if entry.mode != "audit" and interfaces.asked(rule, "o")]
+
+
+def _older(conf, entries, ids, way):
+    """What keeps connections that are older than the rules, as (line, rule): whose they are is known.
+
+    On the way in, what "inbound" let begin needs none: such a packet is asked like a connection's first.
+    """
+    for owner, rule, side in _keepers(conf, entries, ids):
+        if side == "o" or way == "o":
+            line = f"{owner} {interfaces.asked(rule, side, way)} {interfaces.keeping(rule, side)}"
+            yield line.strip() if way == "o" else f"{line}accept", rule
+
+
+def _keepers(conf, entries, ids):
+    """(owner, rule, side) of each interface rule, the owner as a match."""
+    for entry in entries:
+        for rule in _kept(entry):
+            for number in _ids(conf, ids.of(entry)):
+                yield f"{_OWNER[entry.place[0]]} {number}", rule, "o"
+    for name, mark in ids.inbound.items():
+        for rule in filter(lambda rule: interfaces.asked(rule, "i"), conf.inbound[name]):
+            for kind, number in _serving(conf, name, mark):
+                yield f"{_OWNER[kind]} {number}", rule, "i"
 
 
 def _recording(entries):
@@ -355,19 +405,23 @@ def _grants(conf, entries):
         asked = _plain("jump unasked_out") if entry.place == ("users", "dnsmasq") and strict_dns(conf) else []
         audited = [("jump denied_out", entry.path), ("accept", entry.path)] if entry.mode == "audit" else []
         yield from _chain(chain_of(entry), asked + [
-            (line, rule.path) for rule in entry.rules for line in _grant(entry, rule)] + audited)
+            (line, rule.path) for rule in sorted(entry.rules, key=_kept(entry).__contains__)
+            for line in _grant(entry, rule)] + audited)
 
 
 def _grant(entry, rule):
     """The lines for one rule of an entry; with domains, use of an address sets its time back to full.
 
+    What a rule without an interface lets begin is kept to none: those are asked first.
+
     "old/": the addresses that sweep.py has moved, which dnsmasq may add to the other set anew.
     """
+    verdict = f"{interfaces.keeping(rule, 'o') if rule in _kept(entry) else ''}accept"
     if not entry.domains:
-        return _accept(rule, "accept")
+        return _accept(rule, verdict)
     return [" ".join(filter(None, (
         f"{_PROTO[family]} daddr @{old}{entry.name}_{family}", rule.text,
-        f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} accept")))
+        f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} {verdict}")))
         for family in rule.families for old in ("", "old/")]
 
 
@@ -387,7 +441,8 @@ def _elements(conf, entries, ids):
     for name, mark in ids.inbound.items():
         for kind, number in _serving(conf, name, mark):
             found[f"answer_{kind}"].setdefault(f"{number} . {mark},", f"$.inbound.{name}")
-            found[f"listed_{kind}"].setdefault(f"{number},", f"$.inbound.{name}")
+            if not any(interfaces.asked(rule, "i") for rule in conf.inbound[name]):
+                found[f"listed_{kind}"].setdefault(f"{number},", f"$.inbound.{name}")
     return [line for name, elements in found.items() if elements
             for line in _block(f"add element inet {conf.table} {name}", elements.items())]
 
@@ -401,7 +456,7 @@ def _of_group(conf, entry, ids):
         yield "query_groups", f"{gid} . {mark}-{mark | marks.USER_MASK}"
         if entry.resolves_any:
             yield "any_name_groups", gid
-        if entry.rules:
+        if entry.rules and not _kept(entry):
             yield "listed_groups", gid
 
 
@@ -411,7 +466,7 @@ def _of_user(conf, entry, ids):
         yield "users", f"{uid} : jump {chain_of(entry)}"
         if entry.resolves_any:
             yield "any_name_users", uid
-        if entry.rules:
+        if entry.rules and not _kept(entry):
             yield "listed_users", uid
     if strict_dns(conf):
         yield "query_users", f"{ids.mark(entry)} : jump query_{entry.name}"
