@@ -328,18 +328,31 @@ JSON
     fails 1 nft list set inet galaf post_4
 }
 
+# left SET: the seconds that its one address still has; -1 where it has none.
+left() { nft -j list set inet galaf "$1" | jq '[.nftables[].set.elem[]?.elem.expires][0] // -1'; }
+
+gone() { [ "$(left "$1")" = -1 ]; }
+
+# nearly_over SET ADDRESS SECONDS: an address that was not used for nearly all of its ten minutes.
+nearly_over() { nft "delete element inet galaf $1 { $2 }; add element inet galaf $1 { $2 timeout 10m expires ${3}s }"; }
+
 @test "an unused address ages out; use of it sets its time back to full; another timeout takes effect" {
     configure <<'JSON'
 { "users": { "dnsmasq": { "rule": "udp dport 53" } },
-  "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 80", "timeout": "3s" },
-              "post": { "domains": [ "mail.example" ], "timeout": "3s" } } }
+  "groups": { "web": { "domains": [ "web.example" ], "rule": "tcp dport 80", "timeout": "10m" },
+              "post": { "domains": [ "mail.example" ], "timeout": "10m" } } }
 JSON
     passes in_group web $curl -4 http://web.example/
     passes in_group post $curl -4 http://mail.example/
-    for _ in 1 2 3 4 5; do
-        sleep 1
-        passes in_group web $curl http://198.18.0.10/
+    for set in web_4 post_4; do
+        [ "$(left $set)" -gt 300 ] && [ "$(left $set)" -le 600 ] || complain "$set has $(left $set) s left"
     done
+    nearly_over web_4 198.18.0.10 200
+    nearly_over post_4 198.18.0.30 1
+    [ "$(left web_4)" -le 200 ] || complain "web_4 has $(left web_4) s left, unused"
+    passes in_group web $curl http://198.18.0.10/
+    [ "$(left web_4)" -gt 300 ] || complain "web_4 has $(left web_4) s left, used"
+    eventually 20 gone post_4
     fails 7 in_group post $curl http://198.18.0.30/
 }
 
