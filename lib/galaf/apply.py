@@ -25,14 +25,14 @@ PAUSE = 2, 60       # seconds between two of them: the first, and the most
 class Applied:
     """What applying a plan did.
 
-    folder: the generation; before: the configuration before it, or None; changes: what changed, a line each; remark:
-    for the user, or None; failure: the GalafError of what follows the rules, or None.
+    folder: the generation; before: the configuration before it, or None; changes: what changed, a line each; loaded:
+    what loading it did; failure: the GalafError of what follows the rules, or None.
     """
 
     folder: Path
     before: object = None
     changes: tuple = ()
-    remark: str = None
+    loaded: nft.Loaded = None
     failure: GalafError = None
 
     def said(self):
@@ -126,7 +126,8 @@ def finish(plan, applied):
     """What takes its time once the rules are active: names are looked up.  Raises what the apply left undone."""
     if Path("/run/systemd/system").is_dir():    # so that stopping the unit removes them
         run("systemctl", "start", "--no-block", "galaf-firewall.service")
-    known = {entry.place: entry.domains for entry in applied.before.entries()} if applied.before else {}
+    filled = applied.before and not applied.loaded.empty
+    known = {entry.place: entry.domains for entry in applied.before.entries()} if filled else {}
     fresh = [entry for entry in plan.conf.entries() if known.get(entry.place, ()) != entry.domains]
     prefetch.resolve(fresh, plan.ids, plan.conf.table)
     if applied.failure:
@@ -143,7 +144,10 @@ def confirm():
 
 
 def give_up():
-    """Ends a trial at a person's wish, with the lock; what revert() says of it."""
+    """Ends a trial at a person's wish, with the lock; what revert() says of it.
+
+    prefetch.fill() has to follow, without the lock.
+    """
     said = revert()
     journal.log(f"trial ended by {journal.caller()}: {said}")
     return said
@@ -152,10 +156,10 @@ def give_up():
 def roll_back(number):
     """Makes a kept generation active, with the lock; number: "before" for what the good one took the place of.
 
-    Returns an Applied.
+    Returns an Applied.  prefetch.fill() has to follow, without the lock.
     """
     tried, older = generation.good(), generation.numbered(number)
-    done = Applied(older, remark=activate(older))
+    done = Applied(older, loaded=activate(older))
     trial.end()
     try:
         settle(older, tried)
@@ -166,14 +170,14 @@ def roll_back(number):
 
 
 def activate(folder):
-    """Loads a numbered generation and makes it the good one.  Returns a remark for the user, or None.
+    """Loads a numbered generation and makes it the good one.  Says what loading it did.
 
     settle() has to follow.
     """
-    remark = nft.load(folder)
+    loaded = nft.load(folder)
     reopen()
     generation.make_good(folder, spare=(trial.noted() or {}).get("before"))
-    return remark
+    return loaded
 
 
 def settle(folder, before):

@@ -117,6 +117,39 @@ JSON
     passes service dnsmasq restart
 }
 
+# by_itself NAME: the rules know this machine's own name, which no query tells dnsmasq of.
+by_itself() { passes in_group web curl -sS --max-time 5 "http://$1.local.example/"; }
+
+@test "names of /etc/hosts are reached whenever rules are loaded: started, rolled back, after a trial, applied while stopped" {
+    cp /etc/hosts /tmp/hosts
+    printf '%s\n' "198.18.0.71 one.local.example" "198.18.0.72 two.local.example" >>/etc/hosts
+    conf() {
+        echo '{ "users": { "dnsmasq": { "rule": "udp dport 53" } },
+                "groups": { "web": { "domains": [ "'"$1"'.local.example" ], "rule": "tcp dport 80" } } }'
+    }
+    configure <<<"$(conf one)"
+    by_itself one
+    passes galaf_firewall stop
+    passes galaf_firewall start
+    by_itself one
+    passes galaf_firewall stop
+    passes galaf_config --yes
+    by_itself one
+    echo '{ "users": { "dnsmasq": { "rule": "udp dport 53" } } }' >"$CONF"
+    passes galaf_config --yes
+    passes galaf_config --rollback
+    by_itself one
+    passes galaf_config --try 100 --yes
+    passes galaf_config --rollback
+    by_itself one
+    passes galaf_config --try 1 --yes
+    eventually 20 test ! -e /var/lib/galaf/trial
+    eventually 5 in_group web curl -sS --max-time 5 http://one.local.example/
+    configure <<<"$(conf two)"
+    by_itself two
+    cat /tmp/hosts >/etc/hosts
+}
+
 @test "six domains that nobody knows: looked up ahead once each, without the search list" {
     cp /etc/resolv.conf /tmp/resolv.conf
     echo "search home.example corp.example" >>/etc/resolv.conf

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import generation, paths
 from ..errors import GalafError
@@ -116,12 +117,21 @@ def check_table(table):
         raise GalafError(f'$.config.table: the table inet {table} {of}: choose another name, such as "galaf"')
 
 
+class Loaded(NamedTuple):
+    """What loading did.
+
+    empty: whether the sets of addresses are, since the table is new; remark: a sentence for the user, or None.
+    """
+    empty: bool
+    remark: str
+
+
 def load(folder):
-    """Loads a generation's ruleset over what is loaded, in one transaction.
+    """Loads a generation's ruleset over what is loaded, in one transaction; says what that did, as Loaded.
 
     Established connections, counters and the addresses in sets that stay are kept.  Where
     the kernel can't change a chain or a set in place (a new version, an edited skeleton),
-    the table is made anew in the same transaction; returns a sentence that says so, or None.
+    the table is made anew in the same transaction.
     """
     table = generation.table(folder)
     ruleset = generation.rules(folder)
@@ -141,7 +151,7 @@ def load(folder):
         _guard(table, ruleset)
         if not live or any(line.startswith("delete set") for line in farewell):
             resolver.forget()
-        return None
+        return Loaded(not live, None)
     except CommandFailed:
         if not live:
             raise
@@ -149,7 +159,7 @@ def load(folder):
         _transact(folder, others + [f"table inet {table}", f"delete table inet {table}"], include)
         _guard(table, ruleset)
         resolver.forget()
-        return "the table was made anew: the addresses it had learned are gone"
+        return Loaded(True, "the table was made anew: the addresses it had learned are gone")
 
 
 def _granted(table, live, ruleset):

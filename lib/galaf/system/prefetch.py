@@ -11,8 +11,10 @@ import ipaddress
 import sys
 import time
 
+from .. import generation
+from ..config import conf
 from ..render import ruleset
-from . import localnames
+from . import accounts, localnames
 from .run import CommandFailed, run
 
 SECONDS = 10        # most time for all of it
@@ -34,6 +36,20 @@ try:
 except OSError:
     sys.exit(0)
 """
+
+
+def fill():
+    """Resolves the domains of the good generation, where one is kept: after its rules came into empty sets."""
+    folder = generation.good()
+    if folder:
+        resolve(*kept(folder))
+
+
+def kept(folder):
+    """The entries of a generation, the ids of this machine, and the table."""
+    text, name = generation.text(folder, "galaf_conf.json"), f"{folder}/galaf_conf.json"
+    configuration = conf.parse(text, name, checked=True)
+    return configuration.entries(), accounts.look_up(configuration, conf.Faults(name, text)), configuration.table
 
 
 def resolve(entries, ids, table):
