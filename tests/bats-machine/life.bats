@@ -101,6 +101,7 @@ enforced() {
     since=$(now)
     guard=$(on systemctl show --property=MainPID --value galaf-guard)
     passes install /opt/higher/galaf.deb
+    says "the rules stay as they were loaded" "sudo galaf_config"
     newer=$(on systemctl show --property=MainPID --value galaf-guard)
     [ "$newer" != 0 ] && [ "$newer" != "$guard" ] || complain "the old guard runs on: process $guard, then $newer"
     same /usr/lib/galaf/galaf_guard "$(on readlink "/proc/$newer/exe")" "what the guard runs"
@@ -185,6 +186,7 @@ slipped() {
 
 @test "installed again: nothing is enforced until galaf_config runs, with the file as it was" {
     passes install "./$DEB"
+    says "nothing is enforced yet"
     passes on galaf_config --yes
     enforced
 }
