@@ -70,6 +70,22 @@ rebooted() {
     boot=$("$MACHINE" boot) && [ "$boot" != "$1" ]
 }
 
+# address INTERFACE: the machine's IPv4 address there.
+address() { on ip -4 -o addr show dev "$1" | awk '{ sub("/.*", "", $4); print $4 }'; }
+
+# by_ssh [OPTION ...] COMMAND: as root from the internet, with a key that the machine knows.
+by_ssh() {
+    internet chroot /run/machine/tree ssh -i /root/.ssh/key -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR \
+        -o ConnectTimeout=2 "root@$(address eth0)" "$@"
+}
+
+# let_ssh_in: the server, with that key.
+let_ssh_in() {
+    later openssh-server
+    passes on sh -c 'mkdir -p -m 700 /root/.ssh && ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/key &&
+        cp /root/.ssh/key.pub /root/.ssh/authorized_keys'
+}
+
 # now: the time, as sent wants it.
 now() { date +%s.%N; }
 
@@ -134,7 +150,7 @@ print(sum(walk(json.load(sys.stdin))))'
 # footprint: every file of the machine that a package could leave behind, less what apt, dpkg,
 # systemd and NetworkManager write as they go.
 footprint() {
-    on find /etc /usr /var /opt /srv -xdev \( -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
+    on find /etc /usr /var /opt /srv -xdev \( -path /var/log -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/backups \
         -o -path /var/lib/apt -o -path /var/lib/NetworkManager -o -path /var/lib/private -o -path /var/tmp \
         -o -path /var/lib/systemd/timers -o -path /srv/galaf \) -prune -o -print |
         grep -vE '^/etc/(passwd|group|g?shadow|subuid|subgid)-?$|^/etc/ld.so.cache$|^/var/lib/systemd/random-seed$' | sort

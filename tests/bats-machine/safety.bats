@@ -149,9 +149,6 @@ routed() {
     done
 }
 
-# address INTERFACE: the machine's IPv4 address there.
-address() { on ip -4 -o addr show dev "$1" | awk '{ sub("/.*", "", $4); print $4 }'; }
-
 # served [ADDRESS]: web reaches its domain, from that address, over IPv6 too; the rest is refused.
 served() {
     passes eventually 10 alice 'galaf web -4 -m 5 http://web.example/'
@@ -304,12 +301,6 @@ loaded() { [ -n "$(table)" ]; }
         "loaded by alice: group added-0: removed; group added-1: new; group web: domains"
 }
 
-# by_ssh [OPTION ...] COMMAND: as root from the internet, with a key that the machine knows.
-by_ssh() {
-    internet chroot /run/machine/tree ssh -i /root/.ssh/key -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR \
-        -o ConnectTimeout=2 "root@$(address eth0)" "$@"
-}
-
 # trial_by_ssh: puts the file on trial from a terminal of ssh's, whose client is killed when galaf_config asks.
 trial_by_ssh() {
     : >/run/machine/asked
@@ -326,9 +317,7 @@ trial_by_ssh() {
 hung_up() { ! on pgrep -x galaf_config; }
 
 @test "a trial from an ssh connection that is cut, also where its rules lock ssh out: the rules before come back" {
-    later openssh-server
-    passes on sh -c 'mkdir -p -m 700 /root/.ssh && ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/key &&
-        cp /root/.ssh/key.pub /root/.ssh/authorized_keys'
+    let_ssh_in
     apply 0
     fails 255 by_ssh true
     passes on galaf_config --set '$.inbound' '{ "root": "tcp dport 22" }'
