@@ -46,6 +46,7 @@ install: all
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)
 	$(call put,644,$(wildcard share/galaf/known/*.json),$(datadir)/galaf/known)
+	$(foreach d,polkit-1 dbus-1,$(call put,644,$(wildcard etc/$(d)/*),$(datadir)/galaf/$(d)))
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)

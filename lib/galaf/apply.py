@@ -12,7 +12,7 @@ from pathlib import Path
 from . import generation, paths, trial
 from .config import changes
 from .errors import GalafError
-from .system import accounts, files, groups, iprule, journal, nft, ping_range, prefetch, resolver, sweep
+from .system import accounts, files, groups, iprule, journal, nft, ping_range, prefetch, resolver, seat, sweep
 from .system.run import CommandFailed, run
 
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
@@ -181,19 +181,30 @@ def activate(folder):
 
 
 def settle(folder, before):
-    """Gives dnsmasq and the kernel's settings what belongs to a generation that is active; before: the one before it.
+    """Gives dnsmasq and the machine's settings what belongs to a generation that is active; before: the one before it.
 
     The rules hold whether this succeeds or not.  Raises GalafError where a part of it fails, once all is tried.
     """
+    failed = _try_all(lambda: _settle_names(folder, before)) + settle_machine(folder)
+    if failed:
+        raise GalafError("\n".join(failed))
+
+
+def settle_machine(folder):
+    """Gives the kernel's settings and polkit what belongs to a generation; returns what failed, a sentence each."""
+    return _try_all(lambda: ping_range.settle(generation.text(folder, "sysctl.conf")),
+                    lambda: seat.settle(generation.holds_networks(folder)))
+
+
+def _try_all(*parts):
+    """Calls each of the parts; returns a sentence for each that failed."""
     failed = []
-    for part in (lambda: _settle_names(folder, before),
-                 lambda: ping_range.settle(generation.text(folder, "sysctl.conf"))):
+    for part in parts:
         try:
             part()
         except (GalafError, OSError) as error:
             failed.append(f"the rules are loaded, and yet: {error}")
-    if failed:
-        raise GalafError("\n".join(failed))
+    return failed
 
 
 def _settle_names(folder, before):
@@ -217,6 +228,7 @@ def open_up():
     if folder:
         nft.unload(generation.table(folder))
         ping_range.give_back()
+        seat.give_back()
         paths.GOOD.unlink()
         resolver.forget_options()
 
@@ -315,6 +327,7 @@ def stop():
     reopen()
     removed = bool(folder) and nft.unload(generation.table(folder))
     ping_range.give_back()
+    seat.give_back()
     if note is None:
         return None, removed
     before = note["before"] and paths.STATE / "generations" / note["before"]

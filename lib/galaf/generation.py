@@ -49,6 +49,15 @@ def table(folder):
         return "galaf"
 
 
+def holds_networks(folder):
+    """Whether only an administrator may change networks while a generation is loaded; so too where it doesn't say."""
+    try:
+        said = meta(folder)
+    except GalafError:
+        return True
+    return said.get("network_changes", "admin") == "admin" and said.get("mode") != "audit"
+
+
 def rules(folder):
     """The ruleset of a generation.  Raises GalafError unless it is what was written: nft loads a part of one too."""
     try:

@@ -12,7 +12,7 @@ from . import VERSION, generation, paths
 from .config import conf
 from .errors import GalafError
 from .render import dnsmasq, launch, ruleset, sysctl
-from .system import accounts, executables, journal, nft, resolver
+from .system import accounts, executables, journal, nft, resolver, seat
 
 # A statement of nft(8) that makes a table, or adds to one.
 _VERB = r"(?:add|insert|create|replace|delete|destroy|flush|reset)\s+"
@@ -54,8 +54,8 @@ class Plan:
         }
 
     def _meta(self):
-        return {"table": self.conf.table, "mode": self.conf.mode, "ebpf": self.ebpf, "version": VERSION,
-                "time": int(time.time()), "by": journal.caller(),
+        return {"table": self.conf.table, "mode": self.conf.mode, "network_changes": self.conf.network_changes,
+                "ebpf": self.ebpf, "version": VERSION, "time": int(time.time()), "by": journal.caller(),
                 "before": generation.good() and generation.good().name}
 
     def outdated(self):
@@ -92,6 +92,10 @@ class Plan:
         silenced = resolver.silenced(self.conf, self.ids)
         if silenced:
             yield f"$.users: {silenced}"
+        members = seat.members()
+        if members:
+            yield (f"the group netdev has {', '.join(members)}: their programs may send past the rules: "
+                   "galaf_doctor network_changes says how to end that")
         yield from conf.differences(self.conf)
         yield from executables.remarks(self.conf)
         carried_out = executables.with_privilege(self.conf).groups

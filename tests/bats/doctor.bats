@@ -472,6 +472,34 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     rm -r /run/nscd
 }
 
+@test "network_changes: left as Debian has them, a member of netdev, a connection that a user made before" {
+    finds ok network_changes
+    galaf_config --set '$.config' '{ "network_changes": "session" }'
+    passes galaf_config --yes
+    finds warning network_changes "network_changes says"
+    galaf_config --set '$.config' '{}'
+    passes galaf_config --yes
+    finds ok network_changes
+    getent group netdev || groupadd --system netdev
+    usermod --append --groups netdev alice
+    finds ok network_changes
+    touch /usr/sbin/wpa_supplicant
+    finds broken network_changes "netdev has alice"
+    passes galaf_config --yes
+    says "the group netdev has alice"
+    rm /usr/sbin/wpa_supplicant
+    gpasswd --delete alice netdev
+    mkdir -p /etc/NetworkManager/system-connections
+    profile=/etc/NetworkManager/system-connections/mine.nmconnection
+    printf '[connection]\nid=mine\ntype=wifi\npermissions=user:alice:;\n[ipv4]\nmethod=auto\n' >$profile
+    finds ok network_changes
+    echo 'dns=198.18.0.66;' >>$profile
+    finds warning network_changes mine
+    printf '[connection]\nid=mine\ntype=bridge\n' >$profile
+    finds ok network_changes
+    rm $profile
+}
+
 @test "other_tables: what redirects, sets marks; a table that drops or accepts first is none of these" {
     nft 'table inet plain { chain out { type filter hook output priority -400; tcp dport 25 drop; accept; }; }'
     finds ok other_tables

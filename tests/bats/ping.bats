@@ -75,7 +75,7 @@ JSON
     mount --bind -o ro /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv4/ping_group_range
     mount -o remount,bind,ro /proc/sys/net/ipv4/ping_group_range
     passes galaf_firewall start
-    says "groups with \"ping\" can not ping: [Errno 30] Read-only file system"
+    says "and yet: groups with \"ping\" can not ping: [Errno 30] Read-only file system"
     umount /proc/sys/net/ipv4/ping_group_range
     passes galaf_firewall status
     fails 7 as alice fetch http://198.18.0.10/

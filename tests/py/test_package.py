@@ -21,6 +21,7 @@ FOLDERS = {
     "etc/NetworkManager/conf.d": "usr/share/galaf/NetworkManager/conf.d",
     "etc/NetworkManager/dnsmasq.d": "usr/share/galaf/NetworkManager/dnsmasq.d",
     "etc/modprobe.d": "usr/share/galaf/modprobe.d", "share/galaf/known": "usr/share/galaf/known",
+    "etc/polkit-1": "usr/share/galaf/polkit-1", "etc/dbus-1": "usr/share/galaf/dbus-1",
     "etc/NetworkManager/dispatcher.d": "usr/lib/NetworkManager/dispatcher.d",
     "completions": "usr/share/bash-completion/completions",
 }

@@ -81,6 +81,7 @@ class Conf:
     mode: str = "enforce"
     dns: str = "strict"
     stop_dns_rebind: bool = False
+    network_changes: str = "admin"
     dns_said: bool = False
     inet_said: bool = False
     forward: tuple = ()
@@ -171,6 +172,7 @@ def parse(text, name, checked=False):
         gid_range=tuple(config.get("gid_range", limits.GIDS)),
         mode=config.get("mode", "enforce"),
         stop_dns_rebind=config.get("stop_dns_rebind", False),
+        network_changes=config.get("network_changes", "admin"),
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
         kernel=tuple(_parse_rules(data.get("kernel", []), ("kernel",), faults)),

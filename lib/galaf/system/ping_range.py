@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .. import paths
+from ..errors import GalafError
 from ..limits import PING_GIDS
 from . import files
 
@@ -17,10 +18,14 @@ def settle(text):
         return
     found = read()
     wanted = widened(found)
-    if wanted != found:
+    if wanted == found:
+        return
+    try:
         files.folder(paths.RUNTIME)
         files.replace(BEFORE, "{} {}\n{} {}\n".format(*found, *wanted))
         _write(wanted)
+    except OSError as error:
+        raise GalafError(f'groups with "ping" can not ping: {error}') from None
 
 
 def give_back():

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No program of whoever sits at the machine changes its networks, past the rules.
+
+By Debian it may, with NetworkManager: bridge the cable with an interface of its own, or name another name server.
+galaf has an administrator's password asked for that, and polkit and D-Bus are tried; no one is in the group netdev,
+which wpa_supplicant and iwd obey; and no user has made a connection for that before.
+"""
+from ..system import seat
+from .results import BROKEN, OK, Result, WARNING, few
+from .tries import untried
+
+WHO = "any program of whoever sits at this machine may"
+
+
+def check(known):
+    obstacle = untried(known)
+    return [obstacle] if obstacle else found(known.conf) or Result(OK, "networks are changed by an administrator alone")
+
+
+def found(conf):
+    """A Result for each way that is open."""
+    return [*asked(conf), *others()]
+
+
+def asked(conf):
+    """Whether polkit and D-Bus ask for an administrator."""
+    if conf.network_changes != "admin":
+        yield Result(WARNING, f"{WHO} change its networks, past the rules, as network_changes says",
+                     'take "network_changes" out of $.config')
+        return
+    allowed = list(seat.allowed())
+    if allowed:
+        yield Result(BROKEN, f"{WHO} {few(allowed)}, past the rules",
+                     f"galaf_firewall start; see what else {seat.POLKIT.parent} and {seat.BUS.parent} have")
+
+
+def others():
+    """What polkit is not asked about."""
+    members, profiles = seat.members(), seat.own_profiles()
+    if members:
+        yield Result(BROKEN, f"the group netdev has {few(members)}, whose programs may send frames past the rules, by "
+                             "wpa_supplicant or iwd", "gpasswd --delete USER netdev, and a new login: NetworkManager "
+                                                      "needs nobody in there")
+    if profiles:
+        yield Result(WARNING, "users have made connections that their programs may bring up, past the rules: "
+                              f"{few(profiles)}", "nmcli connection show NAME; nmcli connection delete NAME")

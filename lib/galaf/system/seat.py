@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may change this machine's networks: as Debian has it any program of whoever sits at it, else an administrator.
+
+polkit and D-Bus are told by links, which are there while rules are loaded.
+"""
+import contextlib
+import grp
+import os
+import pwd
+import re
+from pathlib import Path
+
+from ..errors import GalafError
+from .run import CommandFailed, run
+
+SHIPPED = Path("/usr/share/galaf")
+POLKIT = Path("/etc/polkit-1/rules.d/00-galaf.rules")
+BUS = Path("/etc/dbus-1/system.d/galaf.conf")
+LINKS = {POLKIT: SHIPPED / "polkit-1/00-galaf.rules", BUS: SHIPPED / "dbus-1/galaf.conf"}
+PROFILES = ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections")
+PLAIN = ("ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "gsm", "cdma")    # types in nm-settings-keyfile(5)
+
+
+def settle(held):
+    """Puts the links in place, or takes them away; held: whether changes are an administrator's alone.
+
+    Where polkit or D-Bus is not installed there is no folder for its link, and none is needed.  Raises GalafError
+    where something else has the place of one.
+    """
+    if not held:
+        give_back()
+        return
+    missing = [link for link in LINKS if link.parent.is_dir() and not _ours(link)]
+    taken = [str(link) for link in missing if not _make(link)]
+    _tell(missing)
+    if taken:
+        raise GalafError(f"{', '.join(taken)} is not galaf's: move it away and run galaf_config; until then any "
+                         "program of whoever sits at this machine may change its networks")
+
+
+def give_back():
+    """Takes the links away; with one that stays, as on a read-only /etc, an administrator is asked without need."""
+    ours = [link for link in LINKS if _ours(link)]
+    with contextlib.suppress(OSError):
+        for link in ours:
+            link.unlink()
+    _tell(ours)
+
+
+def _make(link):
+    """Makes a link; False where something else is in its place."""
+    try:
+        link.symlink_to(LINKS[link])
+    except FileExistsError:
+        return False
+    return True
+
+
+def _ours(link):
+    return link.is_symlink() and os.readlink(link) == str(LINKS[link])
+
+
+def _tell(changed):
+    """Has a D-Bus that runs read its configuration again; polkit watches its folder itself, as most buses do."""
+    if BUS in changed and Path("/run/dbus/system_bus_socket").exists():
+        with contextlib.suppress(GalafError):
+            run("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                "ReloadConfig", seconds=10)
+
+
+def allowed():
+    """What a program may change without a password, as phrases; tried as nobody: D-Bus hears known users alone."""
+    if _running("NetworkManager"):
+        if re.search(r"^auth-polkit=(false|no|off|0)\b", run("NetworkManager", "--print-config"), re.MULTILINE):
+            yield "do all that NetworkManager does, by auth-polkit=false in its configuration"
+        if _reapplies():
+            yield "give a connection that is up another name server"
+    if Path("/usr/share/polkit-1/actions/org.freedesktop.NetworkManager.policy").exists() and _polkit_allows():
+        yield "add connections, such as a bridge of the cable with a tap of its own"
+
+
+def _polkit_allows():
+    """Whether polkit decides without galaf's rule, whose answer to "galaf_doctor" is no, for pkcheck(1) status 1."""
+    if not Path("/etc/polkit-1").is_dir():
+        return False        # without polkit NetworkManager obeys root alone
+    asked = ('setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c \'echo $$; exec sleep 60 >/dev/null\' | {'
+             ' read -r process; pkcheck --process "$process" --detail galaf_doctor 1'
+             ' --action-id org.freedesktop.NetworkManager.settings.modify.own >&2; echo $?; kill "$process"; }')
+    return run("sh", "-c", asked).strip() != "1"
+
+
+def _reapplies():
+    """Whether the bus lets nobody's Reapply through to NetworkManager, which has no such device and says so."""
+    try:
+        run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "busctl", "call",
+            "org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager/Devices/0",
+            "org.freedesktop.NetworkManager.Device", "Reapply", "a{sa{sv}}tu", "0", "0", "0")
+    except CommandFailed as error:
+        return "Access denied" not in error.said
+    return True
+
+
+def _running(name):
+    return bool(run("pidof", name, ok=(0, 1)))
+
+
+def members():
+    """The members of netdev, sorted, where there is a daemon of Wi-Fi's, which sends for them on any interface."""
+    if not any(map(os.path.exists, ("/sbin/wpa_supplicant", "/usr/sbin/wpa_supplicant", "/usr/libexec/iwd"))):
+        return []
+    try:
+        group = grp.getgrnam("netdev")
+    except KeyError:
+        return []
+    return sorted({*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == group.gr_gid)})
+
+
+def own_profiles():
+    """The names, sorted, of the connections that a person made for themselves and that do more than join a network.
+
+    Whoever is at the machine may bring them up without a password.
+    """
+    found = []
+    for folder in PROFILES:
+        for file in Path(folder).glob("*.nmconnection"):
+            with contextlib.suppress(OSError):      # it has just gone
+                text = file.read_text(encoding="utf-8", errors="replace")
+                if is_own(text) and not is_plain(text):
+                    found.append(file.stem)
+    return sorted(found)
+
+
+def is_own(profile):
+    """Whether a profile, as the text of nm-settings-keyfile(5), is some user's and not the machine's."""
+    return bool(re.search(r"^permissions=.", profile, re.MULTILINE))
+
+
+def is_plain(profile):
+    """Whether it joins a network, and takes addresses and name servers from there: no port of a bridge, no tunnel."""
+    kind = re.search(r"^type=(.*)", profile, re.MULTILINE)
+    more = re.search(r"^(master|controller|dns)=.|^method=shared", profile, re.MULTILINE)
+    return bool(kind) and kind[1] in PLAIN and not more
