@@ -45,7 +45,7 @@ near_end() {
 
 # manual: the rule that galaf_conf.json(5) has for such a tunnel, with this peer's address.
 manual() {
-    sed -n 's/^"kernel": \("meta mark.*"\)$/\1/p' "$BATS_TEST_DIRNAME/../../man/galaf_conf.json.5" |
+    sed -n 's/^"kernel": \(\[ { "mark".*\]\)$/\1/p' "$BATS_TEST_DIRNAME/../../man/galaf_conf.json.5" |
         sed "s/198\.51\.100\.7/$PEER/"
 }
 

@@ -21,7 +21,7 @@ import wire
 
 CONFIGURATION = """{
     "config": { "forward": [ "ip saddr 10.9.0.2 tcp dport 80", "iifname eth1 oifname tun0 tcp dport 443" ] },
-    "kernel": "ip protocol igmp",
+    "kernel": [ "ip protocol igmp", "tcp dport 7010", { "mark": 7, "rule": "udp dport 5012" } ],
     "users": { "dnsmasq": { "rule": "udp dport 53" }, "resolver": { "rule": "udp dport 53" },
                "bob": { "rule": [ "udp dport 5000", "tcp dport 7010" ] } },
     "groups": { "any": { "rule": "tcp dport { 80, 7010 }" },
@@ -427,12 +427,7 @@ def reports(peer):
 @probe
 def discovery(peer):
     """A user's program that may use raw sockets, as by a capability of its file, has no part in neighbour discovery."""
-    wire.LIBC.setfsuid(pwd.getpwnam("alice").pw_uid)
-    try:
-        sock = socket.socket(V6, socket.SOCK_RAW, wire.ICMP6)
-    finally:
-        wire.LIBC.setfsuid(0)
-    with sock:
+    with raw("alice", V6, wire.ICMP6) as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
         sent(sock, b"\x88".ljust(8, b"\0") + ipaddress.ip_address(PEER[1]).packed + b"data", (PEER[1], 0))
         assert not any(b"data" in packet.data for packet in icmp6(peer.frames(0.02), 136))
@@ -440,13 +435,33 @@ def discovery(peer):
 
 @probe
 def kernel(peer):
-    """What "kernel" lists passes as the kernel sends it, here a report of a multicast group, and from no program."""
+    """What "kernel" lists passes as the kernel sends it, a report of a multicast group or what NFS's socket sends,
+    which is root's without a mark; from no program; with a tunnel's mark whoever's packet it carries."""
+    for user in "alice", "root":
+        with raw(user, V4, wire.IGMP) as sock:
+            sent(sock, b"data", (PEER[0], 0))
+            assert not any(packet.data == b"data" for packet in peer.frames(0.01)), f"a program's of {user}"
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 0)
+            sent(sock, b"data", (PEER[0], 0))
+            left = any(packet.data == b"data" for packet in peer.frames(0.01))
+            assert left == (user == "root"), f"without a mark, of {user}"
     with opened("root", V4, socket.SOCK_RAW, wire.IGMP) as sock:
-        sent(sock, b"data", (PEER[0], 0))
-        assert not any(packet.protocol == wire.IGMP for packet in peer.frames(0.01)), "a program's"
         group = socket.inet_aton("239.1.2.3") + socket.inet_aton(OWN[0])
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
         assert any(packet.protocol == wire.IGMP for packet in peer.frames(0.1)), "the kernel's"
+    for mark, number in (7, 0), (8, errno.EPERM):
+        with opened("alice", V4) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+            assert sent(sock, b"data", (PEER[0], 5012)) == number, f"mark {mark}"
+
+
+def raw(user, family, protocol):
+    """A raw socket of a user's, as by a capability of the program's file."""
+    wire.LIBC.setfsuid(pwd.getpwnam(user).pw_uid)
+    try:
+        return socket.socket(family, socket.SOCK_RAW, protocol)
+    finally:
+        wire.LIBC.setfsuid(0)
 
 
 def icmp6(packets, kind):
@@ -631,13 +646,33 @@ def reached(stack, peer, user, group=None):
     return connection(stack, peer.open(V4, STREAM), opened(user, V4, STREAM, group=group), (PEER[0], 7010))
 
 
+def left_behind(stack, peer):
+    """A connection of no program, as of a CIFS mount: (the peer's end, how many bytes come until its end).
+
+    Its program has closed it with more to send than the peer takes before it reads.
+    """
+    server = peer.open(V4, STREAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    end, client = connection(stack, server, opened("alice", V4, STREAM), (PEER[0], 7010))
+    client.setblocking(False)
+    sent_bytes = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sent_bytes += client.send(bytes(4096))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+    client.close()
+    return end, sent_bytes
+
+
 @probe
 def older(peer):
-    """TCP that conntrack knows from before the rules goes on where its owner is listed, and on loopback, but there
-    not by the cable; it ends elsewhere, and dnsmasq, where it has no mark, is not asked by it."""
+    """TCP that conntrack knows from before the rules goes on where its owner is listed, where it is the kernel's and
+    "kernel" lists it, and on loopback, but there not by the cable; it ends elsewhere, and dnsmasq, where it has no
+    mark, is not asked by it."""
     with contextlib.ExitStack() as stack:
         with asleep():
             listed = [reached(stack, peer, "bob"), reached(stack, peer, "alice", "any")]
+            mounted, rest = left_behind(stack, peer)
             far, client = reached(stack, peer, "alice")
             near = [opened("alice", V4, STREAM) for _ in range(2)]
             near = connection(stack, *near, ("192.168.122.1", 7003), "alice")
@@ -645,6 +680,11 @@ def older(peer):
             asking.connect(("127.0.0.1", 53))
         for end, own in listed:
             assert tells(own, end) and tells(end, own), "a listed owner's"
+        flush("post-filter-out")
+        while rest > 0 and (data := answered(mounted)):
+            rest -= len(data)
+        assert rest == 0, "the kernel's"
+        assert "00000001 counter" in elements("post-filter-out"), "counts as root's"
         far.settimeout(0.05)
         assert not tells(client, far), "another's"
         assert tells(*near) and tells(*reversed(near)), "on loopback"

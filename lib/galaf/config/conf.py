@@ -4,7 +4,7 @@ import difflib
 import functools
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import limits, paths
@@ -27,10 +27,14 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
 
 @dataclass(frozen=True)
 class Rule:
-    """One match.  text: nft's words, "" for everything; families: (4,), (6,) or (4, 6); path: its JSON path."""
+    """One match.  text: nft's words, "" for everything; families: (4,), (6,) or (4, 6); path: its JSON path.
+
+    of_tunnel: whether it is of packets with a tunnel's mark, which the text names, whoever's packets they carry.
+    """
     text: str
     families: tuple
     path: str
+    of_tunnel: bool = False
 
 
 @dataclass(frozen=True)
@@ -349,6 +353,17 @@ def _parse_rules(value, place, faults, allowed=(4, 6)):
 
 def _parse_domains(value, place, data, faults, borrowers):
     """The entry's domains; a string stands for those of another entry, found through data."""
+def _parse_kernel(value, faults):
+    """Each Rule of the section "kernel": matches, and objects with a tunnel's mark and a match."""
+    for place, item in [(("kernel",), value)] if isinstance(value, str) else [
+            (("kernel", index), item) for index, item in enumerate(value)]:
+        if isinstance(item, str):
+            yield from _parse_rules(item, place, faults)
+        else:
+            for rule in _parse_rules(item["rule"], place + ("rule",), faults):
+                yield replace(rule, text=f"meta mark {item['mark']} {rule.text}".strip(), of_tunnel=True)
+
+
     if isinstance(value, list):
         strict = data.get("config", {}).get("dns", "strict") == "strict"
         names = [_parse_domain(name, place + (i,), strict, faults) for i, name in enumerate(value)]

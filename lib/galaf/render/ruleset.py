@@ -57,7 +57,7 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     for text in skeleton:
         lines += [(line, None) for line in _named(text, conf.table).splitlines()]
     lines += _table(conf, [
-        *_marking(ids, ebpf), *_queries(conf, entries, ids, resolver), *_services(conf, ids), *_answers(),
+        *_marking(ids, ebpf), *_queries(conf, entries, ids, resolver), *_services(conf, ids, ebpf), *_answers(),
         *_keeping(conf, entries, ids), *_recording(entries), *_refusing(conf), *_grants(conf, entries)])
     lines += _elements(conf, entries, ids)
     return lines
@@ -264,25 +264,27 @@ def _answers():
         "meta skuid 0-4294967295 return", "accept"))
 
 
-def _services(conf, ids):
+def _services(conf, ids, ebpf):
     inbound = [(line, rule.path) for name, granted in conf.inbound.items() for rule in granted
                for line in _accept(rule, f"ct mark set {ids.inbound[name]} {interfaces.keeping(rule, 'i')}accept")]
     forward = [(line, rule.path) for rule in conf.forward
                for line in _accept(rule, f"{interfaces.keep(interfaces.asked_forward(rule)[0])}accept")]
-    return _chain("inbound", inbound) + _chain("forwarded", forward) + _kernel(conf)
+    return _chain("inbound", inbound) + _chain("forwarded", forward) + _kernel(conf, ebpf)
 
 
-def _kernel(conf):
-    """What the kernel itself may send: packets of no program's socket; with a mark in the rule, whoever's they carry.
+def _kernel(conf, ebpf):
+    """What the kernel itself may send: packets of no program's socket, and those with a tunnel's mark.
 
-    A tunnel's packet is still that of the program whose packet it carries; the mark is what root gave the tunnel,
-    and no program without privilege can give itself.
+    Some of the kernel's sockets, as NFS's, are root's files: only those of root's programs have eBPF's mark.  So
+    what the kernel sends counts as root's.  A tunnel's packet is still that of the program whose packet it carries.
     """
-    lines = [(line, rule.path) for rule in conf.kernel
-             for line in _accept(rule, f"{interfaces.keeping(rule, 'o')}accept")]
-    marked = [line for line in lines if "meta mark" in line[0]]
-    return _chain("kernel_out", [*marked, ("meta skuid 0-4294967295 return", None),
-                                 *(line for line in lines if line not in marked)])
+    programs = ["meta skuid 1-4294967295 return", "meta skuid 0 meta mark != 0 return"] if ebpf else [
+        "meta skuid 0-4294967295 return"]
+    tunnels, own = ([(line, rule.path) for rule in conf.kernel if rule.of_tunnel == is_tunnel
+                     for line in _accept(rule, interfaces.keeping(rule, "o") + verdict)]
+                    for is_tunnel, verdict in ((True, "accept"), (False, "goto kernels_own")))
+    return [*_chain("kernels_own", _plain(f"ct mark 0 ct mark set {marks.encode(0, 0)}", "accept")),
+            *_chain("kernel_out", [*tunnels, *_plain(*programs), *own])]
 
 
 def _accept(rule, verdict):
