@@ -12,7 +12,8 @@ from pathlib import Path
 from . import generation, paths, trial
 from .config import changes
 from .errors import GalafError
-from .system import accounts, files, groups, iprule, journal, nft, ping_range, prefetch, resolver, seat, sweep
+from .system import accounts, files, granted, groups, iprule, journal, nft, ping_range, prefetch, resolver, seat
+from .system import sweep
 from .system.run import CommandFailed, run
 
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
@@ -191,8 +192,10 @@ def settle(folder, before):
 
 
 def settle_machine(folder):
-    """Gives the kernel's settings and polkit what belongs to a generation; returns what failed, a sentence each."""
-    return _try_all(lambda: ping_range.settle(generation.text(folder, "sysctl.conf")),
+    """Gives the kernel's settings, polkit and dnsmasq what belongs to a generation that is loaded, and to what is
+    allowed for now; returns what failed, a sentence each."""
+    return _try_all(lambda: granted.settle_names(folder),
+                    lambda: ping_range.settle(generation.text(folder, "sysctl.conf")),
                     lambda: seat.settle(generation.holds_networks(folder)))
 
 
@@ -209,7 +212,8 @@ def _try_all(*parts):
 
 def _settle_names(folder, before):
     old = generation.text(before, "dnsmasq.conf")
-    if resolver.connect() or old != generation.text(folder, "dnsmasq.conf"):
+    connected = resolver.connect()
+    if granted.point_names(folder) or connected or old != generation.text(folder, "dnsmasq.conf"):
         resolver.restart(resolver.service())
         sweep.begin(folder)
 
@@ -326,6 +330,8 @@ def stop():
     note, folder = trial.noted(), generation.good()
     reopen()
     removed = bool(folder) and nft.unload(generation.table(folder))
+    if folder:
+        journal.log("\n".join(_try_all(lambda: granted.settle_names(folder, []))))
     ping_range.give_back()
     seat.give_back()
     if note is None:

@@ -188,6 +188,105 @@ open("/tmp/reply", "wb").write(held.recv(4096))' >/dev/null 2>&1 3>&- &
     eventually 5 grep -q "held 80" /tmp/reply
 }
 
+# resolves GROUP NAME: whether a program in a group gets an address for a name.
+resolves() { in_group "$1" getent ahosts "$2"; }
+
+@test "a domain: resolved and reached for the time, and by nobody else" {
+    fails 2 resolves named other.example
+    passes galaf_allow named other.example --port 80
+    says "named may reach other.example tcp 80, for 10m"
+    passes in_group named fetch -4 http://other.example/
+    says "other.example 80"
+    passes in_group named fetch -6 http://a.b.other.example/
+    fails 7 in_group named fetch http://other.example:8080/
+    fails 7 in_group named fetch http://198.18.0.10/
+    fails 2 resolves named mail.example
+    fails 2 resolves other other.example
+    fails 7 in_group other fetch http://198.18.0.20/
+    passes in_group web fetch http://web.example/       # who has an entry is served as before
+    fails 2 resolves web other.example
+    passes galaf_allow web other.example
+    passes in_group web fetch http://other.example:8080/
+    passes in_group web fetch http://web.example/
+    passes galaf_allow --end all
+    fails 2 resolves named other.example
+    fails 2 resolves web other.example
+    passes in_group web fetch http://web.example/
+    same /var/lib/galaf/good/dnsmasq.conf "$(readlink /var/lib/galaf/dnsmasq.d/galaf.conf)"
+}
+
+@test "a domain of an entry, and one below it, allowed to another meanwhile: both have the addresses" {
+    passes galaf_allow named a.web.example
+    passes galaf_allow --user alice web.example
+    passes in_group web fetch http://b.a.web.example/
+    passes in_group named fetch http://c.a.web.example:8080/
+    fails 2 resolves named web.example
+    passes as alice fetch http://web.example:8080/
+    fails 6 as bob fetch http://web.example/
+}
+
+@test "a user's domain is no other's, not by the port that the user asked from" {
+    passes galaf_allow --user alice other.example
+    passes as alice getent ahosts other.example
+    ask='
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.settimeout(0.5)
+    sock.bind(("127.0.0.1", 5353))
+    sock.sendto(b"ab\1\0\0\1\0\0\0\0\0\0\5other\7example\0\0\1\0\1", ("127.0.0.1", 53))
+    sys.exit(sock.recv(512)[3] & 15)'
+    passes as alice /usr/bin/python3 -c "$ask"
+    fails 1 as bob /usr/bin/python3 -c "$ask"
+    says "Operation not permitted"
+}
+
+@test "everything: any name too, and another name server of this machine" {
+    passes galaf_allow named
+    passes in_group named fetch http://mail.example/
+    passes in_group named fetch http://other.example:8080/
+    dnsmasq --conf-file=/dev/null --no-resolv --server=192.0.2.1 --bind-interfaces --listen-address=127.0.2.1 \
+        --pid-file=/run/second.pid --user=bob
+    ask='
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.settimeout(0.5)
+    sock.sendto(b"ab\1\0\0\1\0\0\0\0\0\0\5other\7example\0\0\1\0\1", ("127.0.2.1", 53))
+    sock.recv(512)'
+    passes galaf_allow --user bob --port udp/53
+    passes in_group named /usr/bin/python3 -c "$ask"
+    fails 1 in_group other /usr/bin/python3 -c "$ask"
+    kill "$(cat /run/second.pid)"
+    passes galaf_allow --end all
+    fails 2 resolves named mail.example
+}
+
+@test "when its time is up nothing leaves, also where nobody takes the name back" {
+    passes galaf_allow named other.example --for 4s
+    pkill -KILL -f 'galaf_allow --wait'
+    passes in_group named fetch http://other.example/
+    while in_group named fetch http://198.18.0.20/ >/dev/null 2>&1; do sleep 0.1; done
+    passes resolves named other.example     # what is left: a name that resolves
+    before=$(($(wire_packets) - $(wire_packets wire_dns)))
+    fails 7 in_group named fetch http://other.example/
+    same "$before" $(($(wire_packets) - $(wire_packets wire_dns))) "the packets that left"
+    passes galaf_firewall start             # as at the next boot
+    fails 2 resolves named other.example
+}
+
+@test "its end takes the name back by itself; stop does, too, and galaf_config keeps it" {
+    passes galaf_allow named other.example --for 2s
+    eventually 10 fails 2 resolves named other.example
+    passes galaf_allow named other.example
+    passes galaf_config --set '$.groups.web.domains' '["web.example", "mail.example"]'
+    passes galaf_config --yes
+    passes in_group named fetch http://other.example/
+    passes in_group web fetch http://mail.example/
+    passes galaf_firewall stop
+    same /var/lib/galaf/good/dnsmasq.conf "$(readlink /var/lib/galaf/dnsmasq.d/galaf.conf)"
+    passes galaf_firewall start
+    fails 2 resolves named other.example
+}
+
 @test "--list says whom, what, how long yet and by whom; --end ends one or all" {
     SUDO_USER=alice passes galaf_allow named 198.18.0.10 --port udp/5000-5010 --for 1h
     passes galaf_allow --user bob
@@ -268,6 +367,14 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     refuse "write the network as 198.18.0.0/24" galaf_allow named 198.18.0.7/24
     refuse "write the address alone" galaf_allow named fe80::1%eth0
     refuse "write the address alone" galaf_allow named ::ffff:198.18.0.1
+    refuse "'nothing' is not a domain of two labels" galaf_allow named nothing
+    refuse "write 'web.example'" galaf_allow named http://web.example/
+    refuse "write 'web.example'" galaf_allow named '*.web.example'
+    refuse "write 'web.example'" galaf_allow named 'web.example/other.example,*'
+    refuse "is not a domain" galaf_allow named 'web.example
+server=192.0.2.1'
+    refuse "not an address" galaf_allow named 198.18.0.300
+    refuse "takes an address" galaf_allow named web.example --inbound tcp/80
     refuse "ports are 1 to 65535" galaf_allow named --port 0
     refuse "ports are 1 to 65535" galaf_allow named --port 65536
     refuse "ports are 1 to 65535" galaf_allow named --port 90-80

@@ -359,8 +359,9 @@ def inbound(peer):
 
 @probe
 def allowed_for_now(peer):
-    """What galaf_allow allows passes, out and in."""
-    rules = "allowed_out meta skuid 1000 udp dport 7777 accept", "allowed_in tcp dport 8446 ct mark set 1000 accept"
+    """What galaf_allow allows passes, out, in and to another name server; and it holds a user's queries to the user."""
+    rules = ("allowed_out meta skuid 1000 udp dport 7777 accept", "allowed_in tcp dport 8446 ct mark set 1000 accept",
+             "allowed_elsewhere meta skuid 1000 accept", "allowed_queries meta skuid 1001 reject")
     for rule in rules:
         lab.command("nft", "add", "rule", "inet", "galaf", *rule.split())
     try:
@@ -370,8 +371,10 @@ def allowed_for_now(peer):
         with opened("alice", V4, STREAM, bound=(OWN[0], 8446)) as server, peer.open(V4, STREAM) as client:
             server.listen()
             client.connect((OWN[0], 8446))
+        assert asked(peer, "alice", made_up(), "127.0.2.1")[0] == 0, "another name server"
+        assert not asked(peer, "bob", made_up())[1], "a query that the chain rejects"
     finally:
-        for chain in "allowed_out", "allowed_in":
+        for chain in "allowed_out", "allowed_in", "allowed_elsewhere", "allowed_queries":
             lab.command("nft", "flush", "chain", "inet", "galaf", chain)
 
 

@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is allowed for now, as nft is told."""
+import dataclasses
 import json
 
 import pytest
 from conftest import load_sbin
 
+from galaf.config import conf
 from galaf.errors import GalafError
-from galaf.render import grants
+from galaf.render import dnsmasq, grants
+from galaf.system import accounts
 
-PLAIN = grants.Grant(1, "out", "groups", "git", (30004, 161076), 30004 << 16, None, (), 600, 0, 600.0, "alice")
-PORTS = grants.Grant(2, "out", "users", "alice", (1000,), 1000, "2001:db8::/32",
+PLAIN = grants.Grant(1, "out", "groups", "git", (30004, 161076), 30004 << 16, None, None, (), 600, 0, 600.0, "alice")
+PORTS = grants.Grant(2, "out", "users", "alice", (1000,), 1000, "2001:db8::/32", None,
                      (("tcp", 80, 80), ("tcp", 443, 444), ("udp", 443, 443)), None, 0, None, "root")
-INWARDS = grants.Grant(3, "in", "users", "alice", (1000,), 1000, "192.0.2.7", (("tcp", 8000, 8000),),
+INWARDS = grants.Grant(3, "in", "users", "alice", (1000,), 1000, "192.0.2.7", None, (("tcp", 8000, 8000),),
                        60, 0, 60.0, "bob")
+DOMAIN = grants.Grant(4, "out", "users", "alice", (1000,), 1000, None, "web.example", (("tcp", 443, 443),),
+                      600, 0, 600.0, "bob")
 allow = load_sbin("galaf_allow")
 
 
 def test_everything_of_a_group():
     """One set with the exact ids, and one rule that looks into it."""
     assert grants.declarations([PLAIN], "galaf")[1:-1] == ["    set allowed/1 { type gid; flags timeout; }"]
-    assert grants.rules([PLAIN], "galaf")[-1] == "add rule inet galaf allowed_out meta skgid @allowed/1 accept"
+    assert grants.rules([PLAIN], "galaf")[-2:] == [
+        "add rule inet galaf allowed_out meta skgid @allowed/1 accept",
+        "add rule inet galaf allowed_elsewhere meta skgid @allowed/1 accept"]
     assert grants.elements(PLAIN, "galaf", 599.25) == [
         "add element inet galaf allowed/1 { 30004 timeout 599s250ms, 161076 timeout 599s250ms }"]
 
@@ -32,6 +39,46 @@ def test_ports_of_a_network():
     assert grants.elements(PORTS, "wall", None) == ["add element inet wall allowed/2 { 1000 }"]
 
 
+def test_a_domain_of_a_user():
+    """dnsmasq fills sets of its own, whose elements last as long at most; a query of another's has not the mark."""
+    assert grants.declarations([DOMAIN], "galaf")[1:-1] == [
+        "    set allowed/4 { type uid; flags timeout; }",
+        "    set .allowed-4_4 { type ipv4_addr; flags timeout; timeout 600s; }",
+        "    set .allowed-4_6 { type ipv6_addr; flags timeout; timeout 600s; }"]
+    assert grants.rules([DOMAIN], "galaf")[-3:] == [
+        "add rule inet galaf allowed_out meta skuid @allowed/4 ip daddr @.allowed-4_4 tcp dport { 443 } accept",
+        "add rule inet galaf allowed_out meta skuid @allowed/4 ip6 daddr @.allowed-4_6 tcp dport { 443 } accept",
+        "add rule inet galaf allowed_queries ct mark & 0xffff == 1000 meta skuid != { 0, 1000 } reject"]
+    assert grants.elements(DOMAIN, "galaf", 9) == ["add element inet galaf allowed/4 { 1000 timeout 9s0ms }"]
+
+
+def options(granted, data):
+    """dnsmasq's options, line by line, on a machine with alice and the group git."""
+    configuration = conf.parse(json.dumps(data), "f")
+    ids = accounts.Ids(groups={name: 30004 for name in configuration.groups},
+                       every_group={"git": 30004}, every_uid=(0, 1000))
+    return dnsmasq.render(configuration, ids, granted).splitlines()
+
+
+def test_what_dnsmasq_answers_meanwhile():
+    """The sets of entries and of grants share a line, and a mark has one."""
+    data = {"groups": {"git": {"domains": ["example.org"]}}}
+    lines = options([DOMAIN, dataclasses.replace(PLAIN, domain="deep.example.org", ids=(30004,))], data)
+    assert "nftset=/example.org/4#inet#galaf#git_4,6#inet#galaf#git_6" in lines
+    assert ("nftset=/deep.example.org/4#inet#galaf#.allowed-1_4,6#inet#galaf#.allowed-1_6,4#inet#galaf#git_4,"
+            "6#inet#galaf#git_6") in lines
+    assert "nftset=/web.example/4#inet#galaf#.allowed-4_4,6#inet#galaf#.allowed-4_6" in lines
+    marks = [line.split("=")[1].split(",")[0] for line in lines if line.startswith("connmark-allowlist=")]
+    assert len(marks) == len(set(marks)) == 2 and "1000/65535" in marks
+    assert any("/deep.example.org/" in line for line in lines if line.startswith("connmark-allowlist=1966342144"))
+
+
+def test_who_may_go_anywhere_resolves_anything():
+    """And who may go to an address resolves nothing for that."""
+    assert options([PLAIN], {"groups": {"git": None}})[-1] == "connmark-allowlist=1966342144/4294901760,*"
+    assert options([PORTS], {"groups": {"git": None}})[-1] == "connmark-allowlist-enable"
+
+
 def test_inwards():
     """The ports have the time, and so has who may answer over UDP."""
     assert grants.rules([INWARDS], "galaf")[-2:] == [
@@ -42,14 +89,14 @@ def test_inwards():
         "add element inet galaf allowed/3_answers { 1000 timeout 60s0ms }"]
 
 
-def test_nothing_is_two_empty_chains():
-    """Where nothing is allowed nothing is asked."""
-    assert grants.rules([], "galaf") == ["flush chain inet galaf allowed_out", "flush chain inet galaf allowed_in"]
+def test_nothing_is_empty_chains():
+    """Where nothing is allowed nothing is looked up."""
+    assert grants.rules([], "galaf") == [f"flush chain inet galaf {chain}" for chain in grants.CHAINS]
 
 
 def test_the_note_gives_the_same_grant():
     """By way of JSON, tuples and all."""
-    for grant in PLAIN, PORTS, INWARDS:
+    for grant in PLAIN, PORTS, INWARDS, DOMAIN:
         assert grants.Grant.of(json.loads(json.dumps(grant.asdict()))) == grant
 
 

@@ -389,6 +389,23 @@ class _Silent:
         """Forgets it."""
 
 
+class _Kept:
+    """Keeps what is wrong with one value that stands in no file."""
+
+    def add(self, _place, what):
+        """Keeps it."""
+        self.what = what
+
+
+def domain(name, strict=True):
+    """A domain of a command line in the form that an entry's has; strict: whether DNS is.  Raises GalafError."""
+    kept = _Kept()
+    found = _parse_domain(name, (), strict, kept)
+    if found is None:
+        raise GalafError(kept.what)
+    return found
+
+
 def _parse_domain(name, place, strict, faults):
     """A domain in its ASCII form, lower case and without the last dot; None after noting a fault.
 

@@ -224,7 +224,8 @@ def _queries(conf, entries, ids, resolver):
     if not strict_dns(conf):
         return _chain("queries_out", [])
     elsewhere = "goto queries_elsewhere"
-    asked = [elsewhere] if resolver is None else [
+    asked = ["jump allowed_queries", elsewhere] if resolver is None else [
+        "jump allowed_queries",
         f"ip daddr != {resolver} {elsewhere}", f"meta nfproto ipv6 {elsewhere}",
         'ct state new ct timeout set "queries"', "ct mark 0 reject",
         "meta skgid . ct mark != @query_groups reject", f"ct mark & {marks.USER_MASK} vmap @query_users"]
@@ -232,7 +233,7 @@ def _queries(conf, entries, ids, resolver):
     return [*_chain("queries_out", _plain(*asked)),
             *_chain("queries_elsewhere", _plain(
                 "jump unasked_out", "meta skgid @any_name_groups accept", "meta skuid @any_name_users accept",
-                "jump refused_out")),
+                "jump allowed_elsewhere", "jump refused_out")),
             *_chain("unasked_out", _plain(*_unasked(ids.users.get("dnsmasq")))),
             *(line for entry in users for line in _chain(f"query_{entry.name}", [_own_query(conf, entry, ids)]))]
 

@@ -3,14 +3,16 @@
 
 The note, in /run/galaf, says whom and what; a grant whose set has no element any more is over, whatever is noted.
 """
+import dataclasses
 import json
 import time
 from pathlib import Path
 
 from .. import generation, paths
+from ..config import conf
 from ..errors import GalafError
-from ..render import grants
-from . import files
+from ..render import dnsmasq, grants
+from . import accounts, files, resolver
 from .run import CommandFailed, run
 
 NOTE = paths.RUNTIME / "allowed.json"
@@ -72,6 +74,36 @@ def change(table, kept, new=None):
     except BaseException:
         _note(last, before)
         raise
+
+
+def options(folder, every):
+    """What dnsmasq's options are with these grants, for a generation; None where they are the generation's own.
+
+    Raises GalafError where they do not fit.
+    """
+    asking = [grant for grant in every if grant.domain or grant.resolves_any]
+    text, name = generation.text(folder, "galaf_conf.json"), f"{folder}/galaf_conf.json"
+    if not asking or not text:
+        return None
+    configuration = conf.parse(text, name, checked=True)
+    configuration = dataclasses.replace(configuration, mode=generation.meta(folder).get("mode", configuration.mode))
+    return dnsmasq.render(configuration, accounts.look_up(configuration, conf.Faults(name, text)), asking)
+
+
+def point_names(folder, every=None):
+    """Has dnsmasq's options be those of a generation and of these grants, or of what the kernel has.
+
+    True where dnsmasq has to be started anew.
+    """
+    if every is None:
+        every = [grant for grant, _ in alive(generation.table(folder))]
+    return resolver.point(options(folder, every))
+
+
+def settle_names(folder, every=None):
+    """point_names(), and starts dnsmasq anew where that makes a difference to it."""
+    if point_names(folder, every):
+        resolver.restart(resolver.service())
 
 
 def forget():

@@ -12,8 +12,10 @@ NOBODY = 0xFFFFFFFF     # as the kernel writes in /proc/self/loginuid that nobod
 
 
 def log(text):
-    """Lines in the journal; a long text's first ones."""
+    """Lines in the journal; a long text's first ones, and none for an empty one."""
     lines = text.splitlines()
+    if not lines:
+        return
     shown = lines[:LOGGED] + ([f"and {len(lines) - LOGGED} more lines"] if len(lines) > LOGGED else [])
     try:
         run("logger", "--tag", "galaf", "--priority", "authpriv.notice", stdin="\n".join(shown) + "\n", seconds=10)

@@ -13,6 +13,7 @@ from debian.debian_support import Version
 
 from .. import paths
 from ..errors import GalafError
+from . import files
 from .run import CommandFailed, run
 
 OLDEST = Version("2.87")
@@ -180,6 +181,29 @@ def connect():
     return name if changed else None
 
 
+def point(text):
+    """Has dnsmasq read these options in the place of the good generation's, or those again where text is None.
+
+    True where that makes a difference to one that is started anew; nothing is done where none reads galaf's options.
+    """
+    options, own = GENERATED / "galaf.conf", GENERATED / "allowed"
+    if not options.is_symlink():
+        return False
+    before = options.read_text(encoding="utf-8") if options.exists() else None
+    target = paths.GOOD / "dnsmasq.conf"
+    if text is not None:
+        files.replace(own, text)
+        target = own
+    if os.readlink(options) != str(target):
+        new = GENERATED / "galaf.next"
+        new.unlink(missing_ok=True)
+        new.symlink_to(target)
+        new.rename(options)
+    if text is None:
+        own.unlink(missing_ok=True)
+    return not options.exists() or options.read_text(encoding="utf-8") != before
+
+
 def disconnect():
     """Takes the links away; returns the services that had them and have to be restarted."""
     had = []
@@ -189,6 +213,7 @@ def disconnect():
             link.unlink()
         had += [name] if ours else []
     (GENERATED / "galaf.conf").unlink(missing_ok=True)
+    (GENERATED / "allowed").unlink(missing_ok=True)
     return had
 
 
