@@ -179,7 +179,7 @@ def parse(text, name, checked=False):
         network_changes=config.get("network_changes", "admin"),
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
-        kernel=tuple(_parse_rules(data.get("kernel", []), ("kernel",), faults)),
+        kernel=tuple(_parse_kernel(data.get("kernel", []), faults)),
         container_bases=tuple(config.get("container_bases", [])),
         inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
                  for key, value in _uncommented(data.get("inbound", {})).items()},
@@ -351,8 +351,6 @@ def _parse_rules(value, place, faults, allowed=(4, 6)):
             yield Rule(text, usable, jsontext.path(at))
 
 
-def _parse_domains(value, place, data, faults, borrowers):
-    """The entry's domains; a string stands for those of another entry, found through data."""
 def _parse_kernel(value, faults):
     """Each Rule of the section "kernel": matches, and objects with a tunnel's mark and a match."""
     for place, item in [(("kernel",), value)] if isinstance(value, str) else [
@@ -364,6 +362,8 @@ def _parse_kernel(value, faults):
                 yield replace(rule, text=f"meta mark {item['mark']} {rule.text}".strip(), of_tunnel=True)
 
 
+def _parse_domains(value, place, data, faults, borrowers):
+    """The entry's domains; a string stands for those of another entry, found through data."""
     if isinstance(value, list):
         strict = data.get("config", {}).get("dns", "strict") == "strict"
         names = [_parse_domain(name, place + (i,), strict, faults) for i, name in enumerate(value)]

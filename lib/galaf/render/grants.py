@@ -25,7 +25,8 @@ class Grant:
     "users"; name: the group's or user's; ids: the exact gids or uids; mark: what a connection from outside gets;
     address: an address or network as text, None for any; domain: a domain, whose addresses it may reach; ports:
     (protocol, first, last) each, none for every protocol; seconds: what was asked for, None until reboot; began:
-    seconds since 1970; until: seconds on the clock that goes on in a suspend (CLOCK_BOOTTIME), or None; by: who allowed it.
+    seconds since 1970; until: seconds on the clock that goes on in a suspend (CLOCK_BOOTTIME), or None; by: who
+    allowed it.
     """
     number: int
     way: str
