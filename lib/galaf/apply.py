@@ -290,9 +290,10 @@ def load_or_close(folder, why):
 
 
 def close(folder, why):
-    """Loads the built-in ruleset in the place of a generation's, and notes why."""
+    """Loads the built-in ruleset in the place of a generation's, and notes why; networks are an administrator's."""
     nft.load_closed(generation.table(folder))
     files.replace(CLOSED, f"{why}\n", mode=0o600)
+    _try_all(lambda: seat.settle(True))
 
 
 def revert():

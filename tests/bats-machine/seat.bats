@@ -265,6 +265,38 @@ END
     on rm /usr/share/polkit-1/rules.d/gnome.rules
 }
 
+# policy ACTION ...: these, as polkit(8) has them: whoever sits at the machine may.
+policy() {
+    echo '<?xml version="1.0"?><!DOCTYPE policyconfig PUBLIC "-//freedesktop//DTD PolicyKit Policy Configuration 1.0//EN"
+        "http://www.freedesktop.org/standards/PolicyKit/1.0/policyconfig.dtd"><policyconfig>'
+    printf '<action id="%s"><description>d</description><message>m</message><defaults><allow_any>no</allow_any>
+        <allow_inactive>no</allow_inactive><allow_active>yes</allow_active></defaults></action>\n' "$@"
+    echo '</policyconfig>'
+}
+
+# may ACTION: polkit's answer to a program of alice's at the machine; 0 yes, 2 with a password.
+may() {
+    # shellcheck disable=SC2016     # for the shell there; systemd takes one of two
+    seat sh -c 'pkcheck --process $$$$ --action-id "$0"' "$1"
+}
+
+@test "what blueman and ModemManager let whoever sits there do, networks and messages, is an administrator's too" {
+    # As their packages in Debian 12 name them; Contacts stays as it was.
+    actions=(org.blueman.{network.setup,dhcp.client,pppd.pppconnect}
+        org.freedesktop.ModemManager1.{Device.Control,Location,Messaging,USSD,Voice})
+    policy "${actions[@]}" org.freedesktop.ModemManager1.Contacts | put /usr/share/polkit-1/actions/desktop.policy
+    changes session
+    for action in "${actions[@]}"; do
+        eventually 10 may "$action"
+    done
+    changes admin
+    for action in "${actions[@]}"; do
+        fails 2 may "$action"
+    done
+    passes may org.freedesktop.ModemManager1.Contacts
+    on rm /usr/share/polkit-1/actions/desktop.policy
+}
+
 # linked: which of galaf's links are there.
 linked() { on find /etc/polkit-1/rules.d /etc/dbus-1/system.d -name '*galaf*' -printf '%f '; }
 
@@ -349,6 +381,13 @@ supplicant() {
     same "00-galaf.rules galaf.conf " "$(linked)"
     passes on systemd-run --quiet --unit=sitting -p PAMName=login -p User=alice -E XDG_SEAT=seat0 sleep infinity
     fails 4 adds own-one bridge ifname br8 bridge.stp no ipv4.method disabled ipv6.method disabled
+}
+
+@test "closed, since the rules can't be loaded, it is there too" {
+    passes on galaf_firewall stop
+    on truncate -s 400 /var/lib/galaf/good/ruleset.nft
+    fails 1 on galaf_firewall start
+    same "00-galaf.rules galaf.conf " "$(linked)"
 }
 
 @test "removed, nothing of it stays" {

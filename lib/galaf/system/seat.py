@@ -75,6 +75,8 @@ def allowed():
             yield "do all that NetworkManager does, by auth-polkit=false in its configuration"
         if _reapplies():
             yield "give a connection that is up another name server"
+    if os.path.exists("/usr/sbin/connmand"):
+        yield "do all that ConnMan does, which asks nobody"
     if Path("/usr/share/polkit-1/actions/org.freedesktop.NetworkManager.policy").exists() and _polkit_allows():
         yield "add connections, such as a bridge of the cable with a tap of its own"
 
