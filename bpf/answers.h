@@ -10,8 +10,7 @@
  * writes it (RFC 1035, 4.1): one question; each record's owner is a pointer; names of more than
  * NAME - 1 bytes and records after the RECORDS-th are left out.
  */
-#include <bpf/bpf_endian.h>
-#include <linux/in.h>
+#include "questions.h"
 #include "share.h"
 
 #define LOOPBACK 1	/* the interface's index, in every network namespace */
@@ -83,18 +82,6 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u64));
 } galaf_left_out SEC(".maps");
-
-/* Where UDP starts in an IP packet; 0 if there is none. */
-static __always_inline __u32 udp_start(struct __sk_buff *skb)
-{
-	__u8 ip[10];
-
-	if (bpf_skb_load_bytes(skb, 0, ip, sizeof(ip)))
-		return 0;
-	if (ip[0] >> 4 == 4)
-		return ip[9] == IPPROTO_UDP ? (ip[0] & 15) * 4 : 0;
-	return ip[6] == IPPROTO_UDP ? 40 : 0;
-}
 
 /* The length of a name at an offset, with its last 0; 0 if it is longer than NAME. Uses the buffer. */
 static __always_inline __u32 name_length(struct __sk_buff *skb, __u32 offset, __u32 size, __u8 *buffer)
@@ -182,7 +169,7 @@ static __always_inline void note(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : 0;
 	struct asking *asking = sk ? bpf_sk_storage_get(&galaf_asking, sk, 0, 0) : 0;
-	__u32 offset = udp_start(skb);
+	__u32 offset = transport_start(skb, IPPROTO_UDP);
 	struct answer new = {};
 	struct place place = {};
 	struct head head;
@@ -207,7 +194,10 @@ static __always_inline void note(struct __sk_buff *skb)
 SEC("cgroup_skb/ingress")
 int galaf_answers(struct __sk_buff *skb)
 {
-	if (skb->ifindex == LOOPBACK)
-		note(skb);
+	if (skb->ifindex != LOOPBACK)
+		return 1;
+	if (skb->mark == QUESTION)
+		return !!asks_plainly(skb);
+	note(skb);
 	return 1;
 }

@@ -66,6 +66,20 @@ enforced() {
     says galaf_socket galaf_connect4 galaf_sendmsg6 galaf_answers galaf_capable galaf_families
 }
 
+@test "its eBPF program tells plain questions from others, and those alone reach dnsmasq" {
+    passes on env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 /srv/galaf/tests/questions/run_program.py 2000
+    echo "# ${lines[*]}" >&3
+    ask='import socket, sys
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(5)
+asking.sendto(bytes.fromhex(sys.argv[1]), ("127.0.0.1", 53))
+print(asking.recv(600)[3] & 15)'
+    plain=00070100000100000000000003776562076578616d706c650000010001
+    passes on /usr/bin/python3 -c "$ask" "$plain"
+    fails 1 on /usr/bin/python3 -c "$ask" "${plain}00"
+    says "timed out"
+}
+
 @test "an application is let through, others are refused" {
     enforced
 }

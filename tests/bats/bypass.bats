@@ -29,6 +29,7 @@ setup_file() {
             "execv": [ "/usr/bin/curl", "--silent", "--max-time", "5", "http://198.18.0.10/" ] },
         "tunnel": { "domains": [ "web.example" ], "rule": "udp dport 53",
             "execv": [ "/usr/bin/getent", "hosts", "secret.other.example" ] },
+        "asker": { "domains": [ "web.example" ], "execv": [ "/usr/bin/env", "…" ] },
         "viewer": { "rule": "tcp dport 80", "execv": [ "/usr/bin/python3", "/tmp/bypass/display.py" ] },
         "led": { "rule": "tcp dport 80", "execv": [ "/usr/bin/python3", "/tmp/bypass/display.py" ],
             "env": { "keep": [ "DISPLAY", "PULSE_SERVER" ] } },
@@ -632,6 +633,21 @@ ctypes.CDLL(None).execve(b'/usr/bin/galaf', none, none)"
     holds "DNS query with data in its name" "" as alice getent hosts "secret-$RANDOM.example"
     holds "DNS query for a name that is not among its domains, by an application" "" as alice galaf tunnel
     holds "DNS query over TCP to the name server" "" as alice bash -c 'echo x >/dev/tcp/192.0.2.1/53'
+    # Each says web.example to dnsmasq: and more behind it, or by a pointer, or a record beside it.
+    holds "DNS query for one of its domains that is more than a plain question" "3 unanswered=no answer" as alice galaf asker \
+        /usr/bin/python3 -c '
+import socket
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(0.5)
+head, asked, unanswered = bytes.fromhex("000701000001000000000000"), b"\3web\7example\0\0\1\0\1", 0
+for query in (head + asked + b"\6secret", head + b"\xc0\x12\0\1\0\1" + asked,
+              head[:11] + b"\1" + asked + b"\6secret\0\0\x10\0\1\0\0\0\0\0\0"):
+    asking.sendto(query, ("127.0.0.1", 53))
+    try:
+        asking.recv(600)
+    except TimeoutError:
+        unanswered += 1
+print(unanswered, "unanswered")'
     same "$before" "$(wire_packets wire_dns)" "the name server's count of packets"
 }
 

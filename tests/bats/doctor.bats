@@ -130,6 +130,13 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     nft insert rule inet galaf post_out oif lo udp dport 53 ct direction original numgen inc mod 50 49 ct mark set 0
     finds broken strict_dns "queries by a program outside every group were answered"
     passes galaf_firewall start
+    finds ok strict_dns "more than a plain question does not reach dnsmasq"
+    nft flush chain inet galaf queries_in
+    finds broken strict_dns "queries that are more than plain questions reach dnsmasq" "galaf_config"
+    passes galaf_firewall start
+    bpftool cgroup detach /sys/fs/cgroup cgroup_inet_ingress id "$(galaf_mark status --json | jq .programs.galaf_answers)"
+    finds broken strict_dns "queries that are more than plain questions reach dnsmasq" "galaf_mark start"
+    passes galaf_mark start
     finds ok strict_dns
     galaf_firewall stop
     finds broken loopback "not tried"

@@ -668,6 +668,18 @@ def left_behind(stack, peer):
 
 
 @probe
+def crooked(_peer):
+    """Of queries to dnsmasq a plain one is answered, by a refusal at least, and none with bytes behind it."""
+    for kind in DGRAM, STREAM:
+        for rest in b"", b"secret":
+            question = programs.query("other.example", 1) + rest
+            with opened("alice", V4, kind, group="web") as asking:
+                asking.connect(("127.0.0.1", 53))
+                asking.sendall(question if kind == DGRAM else struct.pack(">H", len(question)) + question)
+                assert bool(answered(asking)) != bool(rest), f"{kind} {rest}"
+
+
+@probe
 def older(peer):
     """TCP that conntrack knows from before the rules goes on where its owner is listed, where it is the kernel's and
     "kernel" lists it, and on loopback, but there not by the cable; it ends elsewhere, and dnsmasq, where it has no

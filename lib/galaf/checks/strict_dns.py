@@ -2,7 +2,7 @@
 """A query by a program outside every group is refused, as is each of tens of thousands in a row.
 
 And it reaches no resolver at another address of this machine, be it one that is there or one that is started
-for this.
+for this.  A query that is more than a plain question does not reach dnsmasq.
 """
 from ..system import listeners, probe, resolver
 from .results import BROKEN, OK, Result, WARNING, few
@@ -16,7 +16,7 @@ def check(known):
                       f"take {opened} out of $.config")
     if not any(entry.domains for entry in known.conf.entries()) and resolver.service() is None:
         return Result(OK, "no entry has domains, and nothing here resolves names")
-    return asked(probe.ask_name(SERVER)) or untried(known) or [*hurried(), *elsewhere()]
+    return asked(probe.ask_name(SERVER)) or untried(known) or [*hurried(), crooked(known), *elsewhere()]
 
 
 def asked(said):
@@ -38,6 +38,17 @@ def hurried():
                              "dnsmasq's allow-list", f"galaf_dns connect; {NEW_SKELETON}")
     else:
         yield Result(OK, f"a name asked for by a program outside every group is refused, and {sent} more in a row")
+
+
+def crooked(known):
+    """The Result of a query with a byte behind its question, at which eBPF should look."""
+    if probe.ask_name(SERVER, b"\0", 0.5) == "silent":
+        return Result(OK, "a query that is more than a plain question does not reach dnsmasq")
+    passes = ("queries that are more than plain questions reach dnsmasq: an application with domains can show the next "
+              "name server other names")
+    if not known.meta.get("ebpf", True):
+        return Result(WARNING, f"{passes}, as chosen by --no-ebpf", "galaf_config, without --no-ebpf")
+    return Result(BROKEN, passes, f"galaf_mark start; galaf_config; {NEW_SKELETON}")
 
 
 def elsewhere():

@@ -23,6 +23,7 @@ OWNERS = {"query_groups": "type gid . mark; flags interval",
           "any_name_groups": "type gid", "any_name_users": "type uid",
           "listed_groups": "type gid", "listed_users": "type uid",
           "answer_groups": "type gid . mark", "answer_users": "type uid . mark"}
+QUESTION = 0xFFFF0000       # the mark of packets that bpf/questions.h looks at; mark.encode() never gives it
 QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
 ELEMENTS = 65536            # most elements of a set that packets fill
 REFUSED_TIMEOUT = "604800s"     # 7 days
@@ -172,7 +173,7 @@ def _query_timeouts():
 
 def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
-    names = ["mark_connection", "queries_out", "queries_elsewhere", "unasked_out", "answers_out",
+    names = ["mark_connection", "queries_out", "queries_elsewhere", "queries_in", "unasked_out", "answers_out",
              "inbound", "forwarded", "kernel_out", *grants.CHAINS, "denied_out", "denied_in",
              "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
              "refused_out", "refused_in", "refused_forward"]
@@ -220,9 +221,10 @@ def _queries(conf, entries, ids, resolver):
     own.  The mark is never changed, since queries may still wait at dnsmasq.  Its direction is not asked: an
     answer that comes once conntrack has forgotten the query begins a connection of dnsmasq's.
     Another name server holds nobody to names: whoever may resolve any may ask it.
+    What is for dnsmasq gets a mark on its way in, where nothing sets another: eBPF lets plain questions alone to it.
     """
     if not strict_dns(conf):
-        return _chain("queries_out", [])
+        return [*_chain("queries_out", []), *_chain("queries_in", [])]
     elsewhere = "goto queries_elsewhere"
     asked = ["jump allowed_queries", elsewhere] if resolver is None else [
         "jump allowed_queries",
@@ -230,7 +232,8 @@ def _queries(conf, entries, ids, resolver):
         'ct state new ct timeout set "queries"', "ct mark 0 reject",
         "meta skgid . ct mark != @query_groups reject", f"ct mark & {marks.USER_MASK} vmap @query_users"]
     users = [entry for entry in entries if entry.place[0] == "users"]
-    return [*_chain("queries_out", _plain(*asked)),
+    told = [] if resolver is None else [f"ip daddr {resolver} meta mark set {QUESTION:#010x}"]
+    return [*_chain("queries_out", _plain(*asked)), *_chain("queries_in", _plain(*told)),
             *_chain("queries_elsewhere", _plain(
                 "jump unasked_out", "meta skgid @any_name_groups accept", "meta skuid @any_name_users accept",
                 "jump allowed_elsewhere", "jump refused_out")),

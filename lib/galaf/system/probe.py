@@ -38,14 +38,15 @@ except OSError as error:
     said = errno.errorcode.get(error.errno, str(error))
 print(said, time.monotonic() - began)
 """
-# A query for the A record of galaf-doctor.invalid (RFC 1035, 4.1; RFC 6761).
+# A query for the A record of galaf-doctor.invalid (RFC 1035, 4.1; RFC 6761), with some bytes behind it.
 ASK = """
 import socket, sys
 socket.setdefaulttimeout(float(sys.argv[2]))
 with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as asking:
     try:
         asking.connect((sys.argv[1], 53))
-        asking.send(bytes.fromhex("676101000001000000000000") + b"\\x0cgalaf-doctor\\x07invalid\\0\\0\\1\\0\\1")
+        asking.send(bytes.fromhex("676101000001000000000000") + b"\\x0cgalaf-doctor\\x07invalid\\0\\0\\1\\0\\1"
+                    + bytes.fromhex(sys.argv[3]))
         print(asking.recv(512)[3] & 15)
     except OSError:
         print("silent")
@@ -157,9 +158,12 @@ def is_own(refusal):
     return refusal.mark == BY_EBPF
 
 
-def ask_name(server):
-    """What a name server says to a name that does not exist: the name of its RCODE (RFC 1035), or "silent"."""
-    said = as_stranger(ASK, server, str(SECONDS)).strip()
+def ask_name(server, more=b"", seconds=SECONDS):
+    """What a name server says to a name that does not exist: the name of its RCODE (RFC 1035), or "silent".
+
+    more: bytes behind the question; seconds: how long it has time.
+    """
+    said = as_stranger(ASK, server, str(seconds), more.hex()).strip()
     return CODES.get(said, said)
 
 
