@@ -8,6 +8,8 @@
  * What goes on in other network namespaces than the one where galaf_mark ran is left out: no packet
  * of theirs meets the rules, and in one of his own any user gives a socket any mark (SO_MARK).
  */
+#include <asm/socket.h>
+#include <linux/socket.h>
 #include "answers.h"
 
 #define SEEN_SHARE 1024
@@ -104,9 +106,30 @@ static __always_inline int seen6(struct bpf_sock_addr *ctx)
 	return seen(ctx, &new);
 }
 
+/*
+ * dnsmasq marks its socket with who asked for each query that it sends, but where conntrack does not know that any
+ * more; and shares the socket among queries.  So a mark is for one datagram: this one has it already, and the next
+ * has none, which the rules refuse.  Another program of that name has packets without a mark, and these rules go by ids.
+ */
+static __always_inline void mark_once(struct bpf_sock_addr *ctx)
+{
+	char comm[16] = {}, wanted[8] = "dnsmasq";
+	__u32 none = 0;
+
+	if (ctx->user_port == bpf_htons(DNS) && ctx->protocol == IPPROTO_UDP &&
+	    !bpf_get_current_comm(comm, sizeof(comm)) && *(__u64 *)comm == *(__u64 *)wanted)
+		bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &none, sizeof(none));
+}
+
+static __always_inline int sent(struct bpf_sock_addr *ctx, int returned)
+{
+	mark_once(ctx);
+	return returned;
+}
+
 SEC("cgroup/connect4") int galaf_connect4(struct bpf_sock_addr *ctx) { return seen4(ctx); }
 SEC("cgroup/connect6") int galaf_connect6(struct bpf_sock_addr *ctx) { return seen6(ctx); }
-SEC("cgroup/sendmsg4") int galaf_sendmsg4(struct bpf_sock_addr *ctx) { return seen4(ctx); }
-SEC("cgroup/sendmsg6") int galaf_sendmsg6(struct bpf_sock_addr *ctx) { return seen6(ctx); }
+SEC("cgroup/sendmsg4") int galaf_sendmsg4(struct bpf_sock_addr *ctx) { return sent(ctx, seen4(ctx)); }
+SEC("cgroup/sendmsg6") int galaf_sendmsg6(struct bpf_sock_addr *ctx) { return sent(ctx, seen6(ctx)); }
 
 char _license[] SEC("license") = "GPL";

@@ -90,6 +90,32 @@ with socket.create_connection(("127.0.0.1", 53)) as asking:
 ' "$TESTS" "$1"
 }
 
+# late: an application asks for names of its own, which wait for an answer, and for forty others; dnsmasq is kept from
+# reading them for longer than conntrack remembers who asked.
+late() {
+    kill -STOP "$(cat "$RECORD.pid")" "$(cat /run/dnsmasq/dnsmasq.pid)"
+    as alice galaf web /usr/bin/python3 -c '
+import socket, sys, time
+sys.path.append(sys.argv[1])
+import messages
+own, others = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+for number in range(100):
+    own.sendto(messages.message(messages.name(b"n%d.web.example" % number)), ("127.0.0.1", 53))
+for number in range(40):
+    others.sendto(messages.message(messages.name(b"secret%d.test" % number)), ("127.0.0.1", 53))
+time.sleep(4)
+own.sendto(messages.message(messages.name(b"last.web.example")), ("127.0.0.1", 53))
+' "$TESTS"
+    kill -CONT "$(cat /run/dnsmasq/dnsmasq.pid)"
+    sleep 1
+    kill -CONT "$(cat "$RECORD.pid")"
+}
+
+@test "queries that dnsmasq reads once conntrack has forgotten who asked do not leave" {
+    recorded late
+    [[ ${lines[0]} == "udp: "[1-9][0-9]*" plain, 0 not" ]] || complain "others left" "$output"
+}
+
 @test "over TCP: questions one by one, together, after their length, and many on one connection are answered" {
     same 1 "$(stream '[q(b"a")]')"
     same 2 "$(stream '[q(b"a") + q(b"b")]')"

@@ -4,7 +4,7 @@
 
 usage: recorder.py FILE ADDRESS ...     (it serves port 53 of each over UDP and TCP, in the background, once this ends)
 
-FILE gets a line for each: "udp" or "tcp", and the message in hexadecimal digits.
+FILE gets a line for each: "udp" or "tcp", and the message in hexadecimal digits; FILE.pid has the server's process.
 """
 import os
 import socket
@@ -62,6 +62,8 @@ def main():
     open(sys.argv[1], "w", encoding="ascii").close()
     if os.fork() == 0:
         os.setsid()
+        with open(f"{sys.argv[1]}.pid", "w", encoding="ascii") as file:
+            print(os.getpid(), file=file)
         for descriptor in 0, 1, 2:
             os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
         for server in every:
