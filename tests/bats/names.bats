@@ -64,6 +64,19 @@ answers() { # answers WANTED GROUP NAME [TYPE]
     answers REFUSED web a.b.c.d.e.f.g.web.example
 }
 
+@test "dnsmasq's allow-list overlooks the last label of a name, as SECURITY.md says; no address enters the set by it" {
+    answers NXDOMAIN web web.test
+    answers NXDOMAIN web a.web.test
+    answers REFUSED web test
+    answers REFUSED web web
+    answers REFUSED web web.example.test
+    printf '198.18.0.70 web.test\n' >>/run/internet-hosts
+    kill -HUP "$(cat /run/internet-dnsmasq.pid)"
+    sleep 1
+    answers NOERROR web web.test
+    fails 7 in_group web curl -sS --max-time 5 http://web.test/
+}
+
 @test "one with a rule and no domains resolves anything, one without permission nothing, at once" {
     answers NOERROR anywhere other.example
     answers NOERROR anywhere web.example
