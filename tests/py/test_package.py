@@ -27,6 +27,7 @@ FOLDERS = {
 }
 DEBHELPERS = {
     "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/share/doc/galaf/changelog.gz",
+    "usr/share/doc/galaf/README.md.gz", "usr/share/doc/galaf/SECURITY.md.gz",
     "usr/share/doc/galaf/copyright", "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
     "usr/lib/tmpfiles.d/galaf.conf",
 }
