@@ -287,6 +287,60 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     fails 2 resolves named other.example
 }
 
+@test "--pause: everything passes, out, in and by name, and ends to the second" {
+    as alice /usr/bin/python3 -m http.server 8000 >/dev/null 2>&1 3>&- &
+    eventually 10 curl --silent --output /dev/null http://127.0.0.1:8000/
+    fails 6 as bob fetch http://other.example/
+    passes galaf_config --pause 6s
+    granted=$(date +%s%3N)
+    says "everything passes, for 6s"
+    passes as bob fetch http://other.example/
+    passes as bob fetch "http://[2001:2:0:1::10]:8080/"
+    passes in_group other fetch http://mail.example/
+    passes internet curl --silent --max-time 1 http://192.0.2.2:8000/
+    passes galaf_config --yes
+    pkill -KILL -f 'galaf_allow --wait'
+    while as bob fetch http://198.18.0.10/ >/dev/null 2>&1; do sleep 0.05; done
+    ended=$(($(date +%s%3N) - granted))
+    echo "refused after $ended ms"
+    [ "$ended" -ge 5500 ] && [ "$ended" -le 6800 ]
+    fails 7 internet curl --silent --max-time 1 http://192.0.2.2:8000/
+    passes galaf_allow --end all
+    fails 6 as bob fetch http://other.example/
+}
+
+@test "--block-all: nothing passes but loopback, and ends to the second" {
+    passes galaf_allow named 198.18.0.10 --until-reboot
+    passes in_group web fetch http://web.example/
+    passes galaf_config --block-all 6s
+    granted=$(date +%s%3N)
+    says "nothing passes, for 6s"
+    before=$(wire_packets)
+    fails 7 in_group named fetch http://198.18.0.10/
+    fails 6 in_group web curl --silent --max-time 1 http://web.example/
+    fails 1 internet ping -c 1 -W 1 192.0.2.2
+    same "$before" "$(wire_packets)" "the packets that left"
+    as alice /usr/bin/python3 -m http.server 8000 >/dev/null 2>&1 3>&- &
+    eventually 10 curl --silent --output /dev/null http://127.0.0.1:8000/
+    passes galaf_firewall reload
+    fails 7 in_group named fetch http://198.18.0.10/
+    until in_group named fetch http://198.18.0.10/ >/dev/null 2>&1; do sleep 0.05; done
+    ended=$(($(date +%s%3N) - granted))
+    echo "passes again after $ended ms"
+    [ "$ended" -ge 5500 ] && [ "$ended" -le 6800 ]
+    passes in_group web fetch http://web.example/
+    eventually 8 fails 1 nft list chain inet galaf closing_out
+    passes galaf_config --block-all 1h
+    passes galaf_allow --end all
+    passes in_group web fetch http://web.example/
+    fails 1 galaf_config --block-all 0
+    says "0: not a time"
+    passes galaf_config --block-all 1h
+    passes galaf_firewall stop
+    passes as alice fetch http://198.18.0.10/
+    passes galaf_firewall start
+}
+
 @test "--list says whom, what, how long yet and by whom; --end ends one or all" {
     SUDO_USER=alice passes galaf_allow named 198.18.0.10 --port udp/5000-5010 --for 1h
     passes galaf_allow --user bob
@@ -360,9 +414,9 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     refuse "for a user say --user alice" galaf_allow alice
     refuse "there is no user 'nobody-knows'" galaf_allow --user nobody-knows
     refuse "its uid 70000 is above 65535" galaf_allow --user above
-    refuse "--for 0: not a time" galaf_allow named --for 0
-    refuse "--for 0s: not a time" galaf_allow named --for 0s
-    refuse "--for -5m" galaf_allow named --for=-5m
+    refuse "0: not a time" galaf_allow named --for 0
+    refuse "0s: not a time" galaf_allow named --for 0s
+    refuse "-5m: not a time" galaf_allow named --for=-5m
     refuse "longer than 30d" galaf_allow named --for 31d
     refuse "write the network as 198.18.0.0/24" galaf_allow named 198.18.0.7/24
     refuse "write the address alone" galaf_allow named fe80::1%eth0

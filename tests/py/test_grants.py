@@ -119,3 +119,17 @@ def test_overlapping_ports_are_one_span():
     """The kernel refuses elements that overlap."""
     assert allow.ports(["80", "tcp/81-90", "85-100", "udp/85", "200"]) == (
         ("tcp", 80, 100), ("tcp", 200, 200), ("udp", 85, 85))
+
+
+def test_a_pause_and_its_contrary():
+    """The pause is asked where something would be refused; what closes everything has base chains of its own."""
+    pause = dataclasses.replace(PLAIN, way="pause", kind="machine", ids=("ipv4", "ipv6"))
+    assert grants.elements(pause, "galaf", 60) == [
+        "add element inet galaf allowed/1 { ipv4 timeout 60s0ms, ipv6 timeout 60s0ms }"]
+    assert "add rule inet galaf allowed_out meta nfproto @allowed/1 accept" in grants.rules([pause], "galaf")
+    block = dataclasses.replace(pause, way="block")
+    assert ("    chain closing_out { type filter hook output priority filter - 5; policy accept; }"
+            in grants.declarations([block], "galaf"))
+    lines = grants.rules([block], "galaf")
+    assert lines.index("flush chain inet galaf closing_out") < lines.index(
+        "add rule inet galaf closing_out meta nfproto != @allowed/1 accept")

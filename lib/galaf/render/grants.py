@@ -12,21 +12,22 @@ from .. import mark as marks
 
 PREFIX = "allowed/"                 # of the sets; galaf_conf.json takes no name with a slash
 JUMPED = ("allowed_out", "allowed_in")
-CHAINS = (*JUMPED, "allowed_queries", "allowed_elsewhere")
+CHAINS = (*JUMPED, "allowed_queries", "allowed_elsewhere", "allowed_forward")
+CLOSING = ("closing_out", "closing_in", "closing_forward")      # base chains, there while everything is closed
 _PROTO = {4: "ip", 6: "ip6"}
-_KEYS = {"groups": ("gid", "meta skgid"), "users": ("uid", "meta skuid")}
+_KEYS = {"groups": ("gid", "meta skgid"), "users": ("uid", "meta skuid"), "machine": ("", "meta nfproto")}
 
 
 @dataclass(frozen=True)
 class Grant:
     """Something that is allowed for a time.
 
-    number: from 1, of this boot; way: "out", it may send, or "in", its server may be asked; kind: "groups" or
-    "users"; name: the group's or user's; ids: the exact gids or uids; mark: what a connection from outside gets;
-    address: an address or network as text, None for any; domain: a domain, whose addresses it may reach; ports:
-    (protocol, first, last) each, none for every protocol; seconds: what was asked for, None until reboot; began:
-    seconds since 1970; until: seconds on the clock that goes on in a suspend (CLOCK_BOOTTIME), or None; by: who
-    allowed it.
+    number: from 1, of this boot; way: "out", it may send, "in", its server may be asked, "pause", everything may
+    pass, or "block", nothing may; kind: "groups", "users" or, for the last two, "machine"; name: the group's or
+    user's; ids: the exact gids or uids; mark: what a connection from outside gets; address: an address or network
+    as text, None for any; domain: a domain, whose addresses it may reach; ports: (protocol, first, last) each, none
+    for every protocol; seconds: what was asked for, None until reboot; began: seconds since 1970; until: seconds on
+    the clock that goes on in a suspend (CLOCK_BOOTTIME), or None; by: who allowed it.
     """
     number: int
     way: str
@@ -58,6 +59,8 @@ class Grant:
 
     def what(self):
         """What it allows, in words."""
+        if self.kind == "machine":
+            return "everything passes" if self.way == "pause" else "nothing passes"
         ports = ", ".join(f"{protocol} {_span(low, high)}" for protocol, low, high in self.ports)
         if self.way == "in":
             return f"{ports} from {self.address or 'anywhere'}"
@@ -67,7 +70,7 @@ class Grant:
     @property
     def resolves_any(self):
         """Whether it goes anywhere, and so may resolve any name."""
-        return self.way == "out" and not self.address and not self.domain
+        return self.way == "pause" or self.way == "out" and not self.address and not self.domain
 
     @property
     def resolved(self):
@@ -84,12 +87,14 @@ def known(ruleset):
 def declarations(grants, table):
     """The lines that declare their sets."""
     return [f"table inet {table} {{",
-            *(f"    set {name} {kind}" for grant in grants for name, kind in sets(grant).items()), "}"]
+            *(f"    set {name} {kind}" for grant in grants for name, kind in sets(grant).items()),
+            *(f"    {line}" for grant in grants if grant.way == "block" for line in _closing(grant)), "}"]
 
 
 def rules(grants, table):
-    """The lines that fill the chains anew."""
-    lines = [f"flush chain inet {table} {chain}" for chain in CHAINS]
+    """The lines that fill the chains anew; those of CLOSING are there where a grant needs them."""
+    closing = CLOSING if any(grant.way == "block" for grant in grants) else ()
+    lines = [f"flush chain inet {table} {chain}" for chain in (*CHAINS, *closing)]
     if grants:
         lines.append(f"add rule inet {table} allowed_out jump unasked_out")
     for grant in grants:
@@ -116,12 +121,13 @@ def elements(grant, table, seconds):
 
 def _contents(grant):
     """{set: (its kind, its elements)}; what is allowed inwards has one for its ports, and one for who may answer."""
-    whose = f"type {_KEYS[grant.kind][0]}; flags timeout", grant.ids
+    key = "typeof meta nfproto" if grant.kind == "machine" else f"type {_KEYS[grant.kind][0]}"
+    whose = f"{key}; flags timeout", grant.ids
     if grant.domain:
         kept = "" if grant.seconds is None else f"; flags timeout; timeout {grant.seconds}s"
         return {own(grant): whose,
                 **{f"{grant.resolved}_{family}": (f"type ipv{family}_addr{kept}", ()) for family in _PROTO}}
-    if grant.way == "out":
+    if grant.way != "in":
         return {own(grant): whose}
     return {own(grant): ("type inet_proto . inet_service; flags interval,timeout",
                          [f"{protocol} . {low}-{high}" for protocol, low, high in grant.ports]),
@@ -131,6 +137,9 @@ def _contents(grant):
 def _rules(grant):
     """Each (chain, rule) of a grant."""
     key = _KEYS[grant.kind][1]
+    if grant.kind == "machine":
+        yield from (_open if grant.way == "pause" else _closed)(f"@{own(grant)}")
+        return
     if grant.way == "in":
         yield "allowed_in", (f"{_address(grant, 'saddr')}meta l4proto . th dport @{own(grant)} "
                              f"ct mark set {grant.mark} accept")
@@ -141,6 +150,34 @@ def _rules(grant):
     for ports in _matches(grant.ports) or [""]:
         yield from (("allowed_out", f"{key} @{own(grant)} {each}{ports}accept") for each in to)
     yield from _queries(grant, key)
+
+
+def _open(now):
+    """Everything passes; what comes in counts as others', since its connections need a mark."""
+    for chain in "allowed_out", "allowed_queries", "allowed_forward":
+        yield chain, f"meta nfproto {now} accept"
+    yield "allowed_in", f"meta nfproto {now} ct mark set {marks.OTHERS} accept"
+
+
+def _closing(_grant):
+    """The base chains that come before the others: they cost nothing while they are not there."""
+    for chain in CLOSING:
+        hook = {"out": "output", "in": "input"}.get(chain.removeprefix("closing_"), "forward")
+        yield f"chain {chain} {{ type filter hook {hook} priority filter - 5; policy accept; }}"
+
+
+def _closed(now):
+    """Nothing passes but loopback and what an interface needs; what had begun waits, what is new is told at once."""
+    for way, loopback in ("out", "oif"), ("in", "iif"):
+        chain = f"closing_{way}"
+        yield chain, f'{loopback} "lo" accept'
+        yield chain, f"meta nfproto != {now} accept"
+        yield chain, f"jump neighbours_{way}"
+    yield "closing_out", "ct state != new drop"
+    yield "closing_out", "meta l4proto tcp reject with tcp reset"
+    yield "closing_out", "reject with icmpx admin-prohibited"
+    yield "closing_in", "drop"
+    yield "closing_forward", f"meta nfproto {now} drop"
 
 
 def _queries(grant, key):

@@ -273,7 +273,8 @@ def _services(conf, ids, ebpf):
                for line in _accept(rule, f"ct mark set {ids.inbound[name]} {interfaces.keeping(rule, 'i')}accept")]
     forward = [(line, rule.path) for rule in conf.forward
                for line in _accept(rule, f"{interfaces.keep(interfaces.asked_forward(rule)[0])}accept")]
-    return _chain("inbound", inbound) + _chain("forwarded", forward) + _kernel(conf, ebpf)
+    return [*_chain("inbound", inbound), *_chain("forwarded", [*forward, ("jump allowed_forward", None)]),
+            *_kernel(conf, ebpf)]
 
 
 def _kernel(conf, ebpf):

@@ -67,7 +67,10 @@ def change(table, kept, new=None):
     every = [*kept, *([new] if new else [])]
     _note(max(last, new.number if new else 0), every)
     names = {name for grant in every for name in grants.sets(grant)}
-    gone = [f"delete set inet {table} {name}" for name in _sets(table) if name not in names]
+    closing = [any(grant.way == "block" for grant in each) for each in (before, every)]
+    gone = [f"{verb} chain inet {table} {chain}" for verb in ("flush", "delete") for chain in grants.CLOSING
+            if closing == [True, False] and _closing(table)]
+    gone += [f"delete set inet {table} {name}" for name in _sets(table) if name not in names]
     try:
         run("nft", "-f", "-", stdin="".join(
             f"{line}\n" for line in [*lines(table, every, [new] if new else []), *gone]))
@@ -87,6 +90,9 @@ def options(folder, every):
         return None
     configuration = conf.parse(text, name, checked=True)
     configuration = dataclasses.replace(configuration, mode=generation.meta(folder).get("mode", configuration.mode))
+    if any(grant.way == "pause" for grant in asking):
+        configuration, asking = dataclasses.replace(configuration, dns="open"), [
+            grant for grant in asking if grant.way != "pause"]
     return dnsmasq.render(configuration, accounts.look_up(configuration, conf.Faults(name, text)), asking)
 
 
@@ -127,6 +133,15 @@ def wait_for_ends():
         run("systemctl", "restart", UNIT)
     else:
         run("setsid", "--fork", "sh", "-c", "exec galaf_allow --wait >/dev/null 2>&1 </dev/null")
+
+
+def _closing(table):
+    """Whether the kernel has the chains that close everything."""
+    try:
+        run("nft", "list", "chain", "inet", table, grants.CLOSING[0])
+    except CommandFailed:
+        return False
+    return True
 
 
 def _sets(table):
