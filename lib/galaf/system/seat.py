@@ -19,6 +19,8 @@ BUS = Path("/etc/dbus-1/system.d/galaf.conf")
 LINKS = {POLKIT: SHIPPED / "polkit-1/00-galaf.rules", BUS: SHIPPED / "dbus-1/galaf.conf"}
 PROFILES = ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections")
 PLAIN = ("ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "gsm", "cdma")    # types in nm-settings-keyfile(5)
+_MORE = re.compile(r"^(master|controller|dns|gateway|(address|route)(es|s)?\d*)=.|^method=shared|^mode=(ap|adhoc)",
+                   re.MULTILINE)
 
 
 def settle(held):
@@ -138,7 +140,6 @@ def is_own(profile):
 
 
 def is_plain(profile):
-    """Whether it joins a network, and takes addresses and name servers from there: no port of a bridge, no tunnel."""
+    """Whether it joins a network, and takes addresses, routes and name servers from there: no bridge, no tunnel."""
     kind = re.search(r"^type=(.*)", profile, re.MULTILINE)
-    more = re.search(r"^(master|controller|dns)=.|^method=shared", profile, re.MULTILINE)
-    return bool(kind) and kind[1] in PLAIN and not more
+    return bool(kind) and kind[1] in PLAIN and not _MORE.search(profile)
