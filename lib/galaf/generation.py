@@ -82,13 +82,31 @@ def text(folder, name):
         return ""
 
 
+def source(folder):
+    """(text, path) of the configuration that a generation was made of, as one file; "" as text() says.
+
+    That is resolved.json where drop-ins or known entries were part of it.
+    """
+    name = "resolved.json" if folder and (folder / "resolved.json").exists() else "galaf_conf.json"
+    return text(folder, name), f"{folder}/{name}"
+
+
+def written(folder):
+    """{name: text} of what a generation (None: there is none) keeps of its configuration's files."""
+    if folder is None:
+        return {}
+    names = ["galaf_conf.json", "resolved.json",
+             *(f"galaf_conf.d/{file.name}" for file in folder.glob("galaf_conf.d/*"))]
+    return {name: text(folder, name) for name in names if (folder / name).exists()}
+
+
 def configuration(folder):
     """The Conf of a generation, in the mode that it was applied in; None where there is none, or it is damaged."""
-    kept = text(folder, "galaf_conf.json")
+    kept, name = source(folder)
     if not kept:
         return None
     try:
-        parsed = conf.parse(kept, f"{folder}/galaf_conf.json", checked=True)
+        parsed = conf.parse(kept, name, checked=True)
         return dataclasses.replace(parsed, mode=meta(folder).get("mode", "enforce"))
     except GalafError:
         return None
@@ -105,6 +123,8 @@ def write(texts):
         folder = Path(tempfile.mkdtemp(prefix="next-", dir=top))
         folder.chmod(0o755)
         for name, text_ in texts.items():
+            if "/" in name:
+                files.folder((folder / name).parent)
             files.replace(folder / name, text_)
     except OSError as error:
         raise GalafError(f"{error.filename or top}: {error.strerror}: nothing was changed") from None
@@ -185,9 +205,11 @@ def same(folder, texts):
     """Whether a generation (None: there is none) holds just these texts, but for when, by whom and after what."""
     if folder is None or any(text(folder, name) != texts[name] for name in texts.keys() - {"meta.json"}):
         return False
+    if {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} != texts.keys():
+        return False
     try:
         told = [{key: value for key, value in each.items() if key not in ("time", "by", "before")}
                 for each in (meta(folder), json.loads(texts["meta.json"]))]
     except GalafError:
         return False
-    return told[0] == told[1] and (folder / "no-ebpf").exists() == ("no-ebpf" in texts)
+    return told[0] == told[1]

@@ -5,11 +5,12 @@ import dataclasses
 import json
 import os
 import re
+import tempfile
 import time
 from pathlib import Path
 
 from . import VERSION, generation, paths
-from .config import conf
+from .config import conf, sources
 from .errors import GalafError
 from .render import dnsmasq, launch, ruleset, sysctl
 from .system import accounts, executables, journal, nft, resolver, seat
@@ -24,18 +25,19 @@ _TABLE = re.compile(rf"(?:^|[;{{}}])\s*(?:(?:{_VERB})?table|{_VERB}{_OBJECT})\s+
 class Plan:
     """What applying a file would make active.  Making one changes nothing.
 
-    ebpf: False to mark by nft alone; audit: True for audit mode whatever the file says.
+    ebpf: False to mark by nft alone; audit: True for audit mode whatever the file says; files: Sources to take in the
+    place of what the file and its drop-ins hold now.
     Made of them: conf, ids: the configuration and this machine's ids, with those of groups
     still to be made; new_groups: their names to gids; texts: what a generation holds;
     lines: the ruleset's, with their JSON paths.  Raises GalafError for whatever is wrong.
     """
 
-    def __init__(self, file, ebpf=True, audit=False):
+    def __init__(self, file, ebpf=True, audit=False, files=None):
         self.file = file
         self.ebpf = ebpf
         self._seen = _seen(file)
-        self.source = conf.read(file)
-        self.conf = conf.parse(self.source, file)
+        self.sources = files or sources.read(file)
+        self.conf = self.sources.parse()
         if audit:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
@@ -43,7 +45,7 @@ class Plan:
         self.lines = ruleset.render(self.conf, self.ids, skeleton, ebpf, resolver.address())
         rules = ruleset.text(self.lines)
         self.texts = {
-            "galaf_conf.json": self.source,
+            **self.sources.kept(),
             "ruleset.nft": rules,
             "group": ruleset.named_groups(self.conf, self.ids, skeleton),
             "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
@@ -64,7 +66,7 @@ class Plan:
 
     def _number(self):
         """Looks up every id; returns the gids of the groups that have to be made, counting them as made."""
-        faults = conf.Faults(self.file, self.source)
+        faults = self.sources.faults()
         self.ids = accounts.look_up(self.conf, faults)
         executables.check(self.conf, faults)
         self.absent_users, absent_groups = accounts.missing(self.conf, self.ids)
@@ -78,11 +80,18 @@ class Plan:
         self.ids.inbound.update({name: gid << 16 for name, gid in allotted.items() if name in self.conf.inbound})
         return allotted
 
+    def check_apart(self):
+        """check() in a folder that is then gone."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("ruleset.nft", "group", "dnsmasq.conf"):
+                Path(folder, name).write_text(self.texts[name], encoding="utf-8")
+            self.check(Path(folder))
+
     def check(self, folder):
         """Has nft and dnsmasq check the texts written in a folder, side by side."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
             names = pool.submit(resolver.check, folder / "dnsmasq.conf")
-            nft.check(folder / "ruleset.nft", self.lines, self.file)
+            nft.check(folder / "ruleset.nft", self.lines, self.sources.names)
             names.result()
 
     def remarks(self):
@@ -118,7 +127,8 @@ class Plan:
 
 def _seen(file):
     """What changes with whatever a plan is made of: file, accounts, the static part, the good generation."""
-    of = [file, "/etc/passwd", "/etc/group", paths.SKELETON, *sorted(paths.SKELETON.glob("*.nft"))]
+    of = [file, sources.folder(file), *sources.drop_ins(file), paths.KNOWN, "/etc/passwd", "/etc/group", paths.SKELETON,
+          *sorted(paths.SKELETON.glob("*.nft"))]
     found = [os.stat(each) for each in of if os.path.exists(each)]
     return [generation.good(), *((each.st_ino, each.st_size, each.st_mtime_ns) for each in found)]
 

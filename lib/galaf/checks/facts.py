@@ -28,8 +28,7 @@ def facts():
 
 def kept(folder):
     """The Facts of a generation that is whole."""
-    text = generation.text(folder, "galaf_conf.json")
-    name = f"{folder}/galaf_conf.json"
+    text, name = generation.source(folder)
     configuration = conf.parse(text, name)
     return Facts(folder, generation.meta(folder), configuration,
                  accounts.look_up(configuration, conf.Faults(name, text)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import limits, paths
 from ..errors import GalafError
 from ..system import files
-from . import jsontext, rulesyntax
+from . import jsontext, known, rulesyntax
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")   # what groupadd(8) and nft both take
 DAY = 86400
@@ -118,15 +118,26 @@ def differences(conf):
 
 
 class Faults:
-    """Gathers what is wrong with one file, each at its place, so that a user sees all of it at once."""
+    """Gathers what is wrong with a configuration, each at its place, so that a user sees all of it at once.
 
-    def __init__(self, name, text):
-        self.name, self.text, self.lines = name, text, []
+    name, text: its file; origins: {place: (file, text, place there)} of what comes from other files.
+    """
+
+    def __init__(self, name, text, origins=None):
+        self.name, self.text, self.origins, self.lines = name, text, origins or {}, []
 
     def add(self, place, what):
         """Notes one fault; place: a tuple as in jsontext; what: a phrase."""
+        name, text, place = self._origin(place)
         at = f"{jsontext.path(place)}: " if place else ""
-        self.lines.append(f"{self.name}: {at}{what} (line {jsontext.line(self.text, place)})")
+        self.lines.append(f"{name}: {at}{what} (line {jsontext.line(text, place)})")
+
+    def _origin(self, place):
+        for length in range(len(place), 0, -1):
+            if place[:length] in self.origins:
+                name, text, there = self.origins[place[:length]]
+                return name, text, there + place[length:]
+        return self.name, self.text, place
 
     def check(self, most=20):
         """Raises GalafError if anything was noted."""
@@ -168,8 +179,15 @@ def parse(text, name, checked=False):
     data = jsontext.parse(text, name)
     faults = Faults(name, text)
     if not checked:
-        _check_schema(data, faults)
+        check_schema(data, faults)
         faults.check()
+    data = known.resolve(data, faults)
+    faults.check()
+    return build(data, faults)
+
+
+def build(data, faults):
+    """The Conf of a value that has its form, with no known entry left to look up; raises GalafError for its faults."""
     config = _uncommented(data.get("config", {}))
     conf = Conf(
         table=config.get("table", "galaf"),
@@ -202,7 +220,8 @@ def _validator():
     return validators.extend(Draft7Validator, {"pattern": pattern})(schema)
 
 
-def _check_schema(data, faults):
+def check_schema(data, faults):
+    """Notes in faults what the schema has against a file's value."""
     for error in _validator().iter_errors(data):
         place = tuple(error.absolute_path)
         if error.validator == "additionalProperties":

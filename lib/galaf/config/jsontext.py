@@ -129,6 +129,19 @@ def line(text, place):
     return text.count("\n", 0, start) + 1
 
 
+def holds(text, place):
+    """Whether a valid JSON text has a value at a place."""
+    return _span(text, place) is not None
+
+
+def value(text, place):
+    """The value at a place of a valid JSON text; raises KeyError if it is not there."""
+    span = _span(text, place)
+    if span is None:
+        raise KeyError(path(place))
+    return _DECODER.raw_decode(text, span[0])[0]
+
+
 def replace(text, place, value):
     """The text with the value at a place replaced, or a new key added to the object above it.
 
@@ -179,7 +192,7 @@ def _insert(text, span, key, value):
         indent = _indent(text, start) + "    "
         entry = f"\n{indent}{json.dumps(key)}: "
         tail = "\n" + _indent(text, start)
-        written = json.dumps(value, indent=4, ensure_ascii=False).replace("\n", "\n" + indent)
+        written = pretty(value, indent)
         return text[:start + 1] + entry + written + tail + text[end - 1:]
     _, key_start, _, last_end = members[-1]
     between = text[text.rfind("\n", 0, key_start) + 1:key_start]
@@ -197,9 +210,19 @@ def _indent(text, position):
 def _written(text, position, value):
     """A value as JSON: on one line if it fits there, else indented as the line it starts on."""
     short = json.dumps(value, ensure_ascii=False)
-    if len(short) <= 80:
-        return short
-    return json.dumps(value, indent=4, ensure_ascii=False).replace("\n", "\n" + _indent(text, position))
+    return short if len(short) <= 80 else pretty(value, _indent(text, position))
+
+
+def pretty(value, indent=""):
+    """A value as JSON that a person reads: an object's members a line each, a list on one line where it fits there."""
+    below = indent + "    "
+    if isinstance(value, dict) and value:
+        lines = [f"{below}{json.dumps(key, ensure_ascii=False)}: {pretty(item, below)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    short = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list) and len(indent + short) > 80:
+        return "[\n" + ",\n".join(below + pretty(item, below) for item in value) + f"\n{indent}]"
+    return short
 
 
 def _span(text, place):

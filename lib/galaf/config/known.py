@@ -41,6 +41,11 @@ class Known:
         """Whether its program is on this machine."""
         return os.path.exists(self.program)
 
+    def grants(self, inbound=False):
+        """What galaf_conf.json would have of it, by section; inbound: with what others may reach."""
+        entry = {self.section: {self.account: self.entry}} if self.section else {}
+        return {**entry, **({"inbound": self.inbound} if inbound and self.inbound else {})}
+
     def mentions(self, word):
         """Whether a word, in lower case, is part of its names, its summary or its topic."""
         return any(word in text.lower() for text in (self.name, self.account or "", self.summary, self.topic,
@@ -77,3 +82,50 @@ def every():
 def of(section, account):
     """The known entries of an account: section: "groups" or "users"; more than one for a user such as root."""
     return [known for known in every() if (known.section, known.account) == (section, account)]
+
+
+def resolve(data, faults):
+    """A configuration's value with the entries themselves where it refers to known ones; notes in faults what can't be.
+
+    The keys of an object win over those of the entry that it names; a rule of its own holds for both families.
+    """
+    defaults = data.get("config", {}).get("defaults")
+    if isinstance(defaults, str) or "known" in (defaults or {}):
+        faults.add(("config", "defaults"), "a known entry is for a group or a user, not for all of them")
+    found = dict(data)
+    for section in ("groups", "users"):
+        for name, entry in data.get(section, {}).items():
+            if not name.startswith("#") and (entry == "known" or isinstance(entry, dict) and "known" in entry):
+                found[section] = {**found[section], name: _resolved((section, name), entry, faults)}
+    return found
+
+
+def _resolved(place, entry, faults):
+    """What an entry comes to that refers to a known one; None after noting a fault."""
+    own = {key: value for key, value in entry.items() if key != "known"} if entry != "known" else {}
+    base = _only(place, faults) if entry == "known" else _named(place, entry["known"], faults)
+    if base is None:
+        return None
+    left = {key: value for key, value in base.entry.items() if not (key == "rule6" and "rule" in own)}
+    return {**left, **own}
+
+
+def _only(place, faults):
+    """The one known entry of the account at a place."""
+    found = of(*place)
+    if len(found) > 1:
+        faults.add(place, f'several known entries are {place[1]}\'s: write {{ "known": "{found[0].name}" }}, or one of '
+                          + ", ".join(known.name for known in found[1:]))
+    elif not found:
+        faults.add(place, f"there is no known entry of this name among {place[0]}: galaf_group known lists them")
+    return found[0] if len(found) == 1 else None
+
+
+def _named(place, name, faults):
+    """The known entry of a name, if it is one for a place's section."""
+    found = read(name)
+    if found is None or found.section != place[0]:
+        faults.add(place + ("known",), f"there is no known entry {name!r}" if found is None else
+                   f"the known entry {name!r} is none for {place[0]}")
+        return None
+    return found

@@ -85,7 +85,7 @@ def options(folder, every):
     Raises GalafError where they do not fit.
     """
     asking = [grant for grant in every if grant.domain or grant.resolves_any]
-    text, name = generation.text(folder, "galaf_conf.json"), f"{folder}/galaf_conf.json"
+    text, name = generation.source(folder)
     if not asking or not text:
         return None
     configuration = conf.parse(text, name, checked=True)

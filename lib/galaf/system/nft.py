@@ -30,10 +30,10 @@ _FIXES = {
 }
 
 
-def check(file, lines, name):
+def check(file, lines, names):
     """Has nft check a rendered ruleset where boot would load it: with no interface up and no network.
 
-    lines: its lines with their JSON paths; name: the configuration's file.  Raises
+    lines: its lines with their JSON paths; names: (file, path) of such a path.  Raises
     GalafError with nft's own words at the JSON path that each bad line came from.
     """
     try:
@@ -41,7 +41,7 @@ def check(file, lines, name):
     except CommandFailed as error:
         if error.status == 127:
             raise GalafError("the program nft is missing: apt install nftables") from None
-        raise GalafError(_explain(error.said, file, lines, name)) from None
+        raise GalafError(_explain(error.said, file, lines, names)) from None
 
 
 def _nft(folder, *arguments, stdin=None, apart=False):
@@ -67,20 +67,20 @@ def _may_unshare():
     return True
 
 
-def _explain(said, file, lines, name):
+def _explain(said, file, lines, names):
     """nft's complaints, each at its JSON path."""
     found = []
     for match in _PLACE.finditer(said):
         number, words = int(match[1]), match[2]
         text, path = lines[number - 1] if number <= len(lines) else ("", None)
         if text.startswith("table inet ") and not path:     # whatever comes after it is of no worth
-            return f"{name}: $.config.table: is a word of nft's own language: choose another"
+            return ": ".join([*names("$.config.table"), "is a word of nft's own language: choose another"])
         if path and text.startswith("define "):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
         else:
             fix = "".join(f": {fix}" for known, fix in _FIXES.items() if known in words)
             words += f"; in: {_RENDERED.sub('', text.strip())}{fix if path else ' (see /etc/galaf/nftables.d)'}"
-        found.append(f"{name}: {path + ': ' if path else ''}{words}")
+        found.append(": ".join([*(names(path) if path else names("$")[:1]), words]))
     return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said}"
 
 

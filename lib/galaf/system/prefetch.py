@@ -47,7 +47,7 @@ def fill():
 
 def kept(folder):
     """The entries of a generation, the ids of this machine, and the table."""
-    text, name = generation.text(folder, "galaf_conf.json"), f"{folder}/galaf_conf.json"
+    text, name = generation.source(folder)
     configuration = conf.parse(text, name, checked=True)
     return configuration.entries(), accounts.look_up(configuration, conf.Faults(name, text)), configuration.table
 

@@ -109,7 +109,7 @@ def _booted():
 
 
 def _entries(folder):
-    return conf.parse(generation.text(folder, "galaf_conf.json"), f"{folder}/galaf_conf.json", checked=True).entries()
+    return conf.parse(*generation.source(folder), checked=True).entries()
 
 
 def _move(table, entries):
