@@ -341,6 +341,38 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     passes galaf_firewall start
 }
 
+@test "--keep writes it into the file, whose comments and layout stay, and applies it" {
+    configure <<'JSON'
+{
+    "# what": "mine",
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
+    "groups": {
+        "web":   { "domains": [ "web.example" ], "rule": "tcp dport 80" },
+        "named": null,  "other": { "# why": "so",  "rule": "tcp dport 80" }
+    }
+}
+JSON
+    passes galaf_allow other 198.18.0.0/24 --port 8080 --keep
+    says "enforced: generation"
+    passes in_group other fetch http://198.18.0.7:8080/
+    passes galaf_allow named mail.example --port 443 --keep
+    passes in_group named fetch http://mail.example:443/
+    passes galaf_allow --user bob 198.18.0.9 --port udp/5000-5010 --keep
+    passes galaf_allow --user alice --inbound tcp/8000 --keep
+    passes galaf_allow web other.example --port 8080 --keep
+    says "each rule holds for each of its domains"
+    passes in_group web fetch http://other.example:8080/
+    file_says "$CONF" '    "# what": "mine",' '"other": { "# why": "so",  "rule": ["tcp dport 80", "ip daddr 198.18.0.0/24 tcp dport 8080"] }' \
+        '"bob": {"rule": "ip daddr 198.18.0.9 udp dport 5000-5010"}' '"alice": "tcp dport 8000"' \
+        '"web":   { "domains": ["web.example", "other.example"], "rule": ["tcp dport 80", "tcp dport 8080"] },'
+    passes galaf_allow --list
+    says "nothing is allowed for now"
+    refuse "has rules and no domains" galaf_allow other web.example --keep
+    refuse "has domains, and its rules hold for these alone" galaf_allow web 198.18.0.1 --keep
+    echo >>"$CONF"
+    refuse "has changes that are not applied" galaf_allow named --keep
+}
+
 @test "--list says whom, what, how long yet and by whom; --end ends one or all" {
     SUDO_USER=alice passes galaf_allow named 198.18.0.10 --port udp/5000-5010 --for 1h
     passes galaf_allow --user bob
