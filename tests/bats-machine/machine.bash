@@ -76,7 +76,7 @@ address() { on ip -4 -o addr show dev "$1" | awk '{ sub("/.*", "", $4); print $4
 # by_ssh [OPTION ...] COMMAND: as root from the internet, with a key that the machine knows.
 by_ssh() {
     internet chroot /run/machine/tree ssh -i /root/.ssh/key -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR \
-        -o ConnectTimeout=2 "root@$(address eth0)" "$@"
+        -o ConnectTimeout=2 "root@$(address eth0 | head -n 1)" "$@"
 }
 
 # let_ssh_in: the server, with that key.

@@ -44,6 +44,27 @@ END
     passes on nft -f /etc/other.nft
 }
 
+# untracked PORT: another firewall's rules that keep a service's connections out of conntrack.
+untracked() {
+    put /etc/other.nft <<END
+table inet other {
+    chain in { type filter hook prerouting priority raw; tcp dport $1 notrack; }
+    chain out { type filter hook output priority raw; tcp sport $1 notrack; }
+}
+END
+    passes on nft -f /etc/other.nft
+}
+
+# read_only_usr: but for apt, as Debian's wiki has it.
+read_only_usr() {
+    local each
+    for each in Pre:rw Post:ro; do
+        echo "DPkg::${each%:*}-Invoke { \"mount -o remount,bind,${each#*:} /usr\"; };"
+    done | put /etc/apt/apt.conf.d/99read-only
+    passes on mount --bind /usr /usr
+    passes on mount -o remount,bind,ro /usr
+}
+
 # other_user: mallory holds every lock that can be had on what lies open to all, over and over.
 other_user() {
     passes on useradd --create-home mallory
@@ -72,7 +93,7 @@ setup_file() {
     let_ssh_in
     passes on useradd --create-home bob
     local line
-    line=$(sed -n "s/^$MACHINE_NAME  *//p" "$BATS_TEST_DIRNAME/../machines")
+    line=$(sed -n "s/^$MACHINE_NAME  *[0-9,]*  *//p" "$BATS_TEST_DIRNAME/../machines")
     [ -n "$line" ] || complain "tests/machines has no machine $MACHINE_NAME"
     eval "$line"
     export SITE DOMAINS
@@ -83,11 +104,12 @@ setup_file() {
     talk alice asking alice 198.18.0.31 8080
 }
 
-# settled: the machine has addresses, routes and name servers.
+# settled: the machine has addresses, routes and name servers, and knows the site.
 settled() {
     on ip -4 route show default | grep -q . || return 1
     ! ipv6 || on ip -6 route show default | grep -q . || return 1
-    ! ipv6 || grep -q -e 2001:db8::1 -e 127.0.0 /run/machine/tree/etc/resolv.conf
+    ! ipv6 || on grep -q -e 2001:db8::1 -e 127.0.0 /etc/resolv.conf || return 1
+    on getent hosts "$SITE" >/dev/null
 }
 ipv6() { on grep -q eth0 /proc/net/if_inet6; }
 
@@ -148,10 +170,10 @@ goes_on() {
 }
 heard() { hear "$1" | grep -qF -e "$2"; }
 
-# ended NAME: it does not.
+# ended NAME: it does not; it is told so, unless conntrack takes up no connection in its middle.
 ended() {
     tell "$1" lost || true
-    eventually 5 heard "$1" ended || complain "the connection $1 goes on:" "$(hear "$1")"
+    eventually 5 heard "$1" ended || [ "$(on sysctl -n net.netfilter.nf_conntrack_tcp_loose)" = 0 ] || complain "the connection $1 goes on:" "$(hear "$1")"
     ! heard "$1" lost
 }
 
