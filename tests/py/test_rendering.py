@@ -101,3 +101,12 @@ def test_an_interface_has_the_same_labels_whatever_other_rules_there_are():
     assert alone[1].startswith('oifname "wg0" tcp dport 1 ct label set ') and " | 126 accept" in alone[1]
     others = {"b": {"rule": 'oifname "eth0"'}, "c": {"rule": 'oifname "wg1"'}}
     assert granted({"groups": {**others, "a": entry}, "inbound": {"sshd": 'iifname "eth1"'}}) == alone
+
+
+def test_ports_are_asked_before_addresses_unless_the_rule_counts_what_reaches_it():
+    """A look-up costs more than a port; a limit would be used up by what goes elsewhere."""
+    rules = granted({"groups": {"a": {"domains": ["x.example"], "families": [4],
+                                      "rule": ["tcp dport 1", "limit rate 1/second tcp dport 2", "ct count 1"]}}})
+    rest = "update @a_4 { ip daddr } accept"
+    assert rules[::2] == [f"tcp dport 1 ip daddr @a_4 {rest}", f"ip daddr @a_4 limit rate 1/second tcp dport 2 {rest}",
+                          f"ip daddr @a_4 ct count 1 {rest}"]

@@ -18,6 +18,7 @@ _INTERFACE = re.compile(
     r'(?<![^ "}])(?<!\. )(?<!addr )(?<!mark )(?:meta )?(?P<side>[io])(?P<what>if(?:name|group|kind|type))'
     r' ?(?:(?P<other>!=|neq?\b)|==|eq\b|) ?(?P<value>"[^"]*"|\{[^{}]*\}|[@$]?\w[\w.*-]*+)(?= ?(?:$|[a-zA-Z(]))')
 _INTERFACE_WORD = re.compile(r"[io]if(?:name|group|kind|type)|sdif(?:name)?")
+_COUNTING = frozenset("limit quota count numgen last".split())
 _FAMILY_WORDS = {"ip": 4, "icmp": 4, "ipv4": 4, "ip6": 6, "icmpv6": 6, "ipv6": 6}
 
 
@@ -58,6 +59,11 @@ def interfaces(text):
 def _spaced(text):
     """The text with one space where there were more."""
     return " ".join(text.split())
+
+
+def is_counting(text):
+    """Whether what a match says depends on how often it was asked."""
+    return not _COUNTING.isdisjoint(_words(_STRING.sub('""', text)))
 
 
 def families(text):

@@ -8,6 +8,7 @@ The ruleset can be loaded over itself in one transaction: it declares what may b
 already, flushes rules and verdict maps, and puts them anew.  Sets with addresses and
 counters are only declared, so their elements stay.
 """
+import itertools
 import re
 
 from .. import mark as marks
@@ -419,17 +420,21 @@ def _grants(conf, entries):
 def _grant(entry, rule):
     """The lines for one rule of an entry; with domains, use of an address sets its time back to full.
 
-    What a rule without an interface lets begin is kept to none: those are asked first.
+    What a rule without an interface lets begin is kept to none: those are asked first.  Its words are asked before
+    the addresses, which cost more, but for those that count what reaches them.
 
     "old/": the addresses that sweep.py has moved, which dnsmasq may add to the other set anew.
     """
     verdict = f"{interfaces.keeping(rule, 'o') if rule in _kept(entry) else ''}accept"
     if not entry.domains:
         return _accept(rule, verdict)
-    return [" ".join(filter(None, (
-        f"{_PROTO[family]} daddr @{old}{entry.name}_{family}", rule.text,
-        f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} {verdict}")))
-        for family in rule.families for old in ("", "old/")]
+    found = []
+    for family, old in itertools.product(rule.families, ("", "old/")):
+        among = f"{_PROTO[family]} daddr @{old}{entry.name}_{family}"
+        match = (among, rule.text) if rulesyntax.is_counting(rule.text) else (rule.text, among)
+        found.append(" ".join(filter(None, (
+            *match, f"update @{entry.name}_{family} {{ {_PROTO[family]} daddr }} {verdict}"))))
+    return found
 
 
 def _ids(conf, number):
