@@ -4,7 +4,8 @@
  *
  * The kernel makes a socket of nearly any address family for whoever asks, and loads a module for
  * it: PPPoE's sends Ethernet frames, SMC's memory over an Ethernet of its own kind, others reach a
- * modem, a car or the host of a virtual machine.  nftables sees none of that.
+ * modem, a car or the host of a virtual machine.  nftables sees none of that.  RxRPC's packets it
+ * sees, and takes them for the kernel's.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -18,9 +19,10 @@
 #define AF_NETLINK 16
 #define AF_PACKET 17
 #define AF_BLUETOOTH 31
-#define AF_RXRPC 33
 #define AF_ALG 38
 #define AF_XDP 44
+#define AF_SMC 43
+#define AF_MAX 46
 #define IPPROTO_SMC 256
 
 /* What is used of the kernel's structures; the offsets are found when the program is loaded. */
@@ -36,13 +38,27 @@ struct task_struct {
 };
 #pragma clang attribute pop
 
+/* The families that "socket_families" names have 1; galaf_mark writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AF_MAX);
+	__type(key, __u32);
+	__type(value, __u8);
+} galaf_open SEC(".maps");
+
+static inline int is_listed(__u32 family)
+{
+	__u8 *listed = bpf_map_lookup_elem(&galaf_open, &family);
+
+	return listed && *listed;
+}
+
 static inline int is_open(int family, int protocol)
 {
 	switch (family) {
 	case AF_INET:
 	case AF_INET6:
-		return protocol != IPPROTO_SMC;		/* since Linux 6.11 */
-	case AF_RXRPC:					/* by UDP */
+		return protocol != IPPROTO_SMC || is_listed(AF_SMC);	/* since Linux 6.11 */
 	case AF_UNIX:					/* these stay in the machine */
 	case AF_NETLINK:
 	case AF_ALG:
@@ -52,7 +68,7 @@ static inline int is_open(int family, int protocol)
 	case AF_BLUETOOTH:				/* headsets are the desktop's own matter */
 		return 1;
 	}
-	return 0;
+	return is_listed(family);
 }
 
 /* Called before the kernel looks for the family's module; 0 refuses the socket. */

@@ -12,8 +12,8 @@ from pathlib import Path
 from . import generation, paths, trial
 from .config import changes
 from .errors import GalafError
-from .system import accounts, files, granted, groups, iprule, journal, nft, ping_range, prefetch, resolver, seat
-from .system import sweep
+from .system import accounts, families, files, granted, groups, iprule, journal, nft, ping_range, prefetch, resolver
+from .system import seat, sweep
 from .system.run import CommandFailed, run
 
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
@@ -196,7 +196,8 @@ def settle_machine(folder):
     allowed for now; returns what failed, a sentence each."""
     return _try_all(lambda: granted.settle_names(folder),
                     lambda: ping_range.settle(generation.text(folder, "sysctl.conf")),
-                    lambda: seat.settle(generation.holds_networks(folder)))
+                    lambda: seat.settle(generation.holds_networks(folder)),
+                    lambda: families.settle(generation.text(folder, "socket_families")))
 
 
 def _try_all(*parts):
@@ -233,6 +234,7 @@ def open_up():
         nft.unload(generation.table(folder))
         ping_range.give_back()
         seat.give_back()
+        families.settle("")
         paths.GOOD.unlink()
         resolver.forget_options()
 

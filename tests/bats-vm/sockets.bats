@@ -7,9 +7,10 @@ load ../bats-machine/machine
 WAYS="sctp l2tp smc rxrpc pppoe"
 # What an ordinary user's socket may be of.  The rules see what the second line sends, the third is Bluetooth's.
 OPEN="UNIX NETLINK ALG
-INET INET6 RXRPC
+INET INET6
 BLUETOOTH"
-MORE="APPLETALK ATMPVC ATMSVC PPPOX CAN NFC VSOCK KCM QIPCRTR SMC"
+ASKED="24.1.0 29.3.1 33.2.2 40.1.0 43.1.0"     # PPPoE, CAN, RxRPC, vsock, SMC
+MORE="RXRPC APPLETALK ATMPVC ATMSVC PPPOX CAN NFC VSOCK KCM QIPCRTR SMC"
 
 setup_file() {
     passes install "./$DEB"
@@ -30,7 +31,7 @@ left() { [ -n "$(sent "$since" "$SENT")" ]; }
 SENT="$ROGUE or ether proto 0x8864"
 
 # guarded WAY: whether no socket is made for it at all; else the rules refuse what it sends, at once or later.
-guarded() { [[ $1 == pppoe || $1 == smc ]]; }
+guarded() { [[ $1 == pppoe || $1 == smc || $1 == rxrpc ]]; }
 
 # families: the names of what alice gets a socket of, sorted.
 families() {
@@ -72,6 +73,32 @@ secrets() {
         /^[0-9]+\.[0-9]+ / { at = $1 } /secret of a family/ && at > since && at < until'
 }
 
+# made [NUMBER.TYPE.PROTOCOL ...]: of which of these alice gets a socket.
+made() {
+    passes alice "python3 -c 'import socket, sys
+for word in sys.argv[1:]:
+    try:
+        socket.socket(*map(int, word.split(\".\")))
+        print(word)
+    except OSError as error:
+        assert error.errno == 1, error' $*"
+    xargs <<<"$output"
+}
+
+@test "\"socket_families\" opens what it names, also to programs that run, and over a restart of galaf_mark; the doctor says so" {
+    passes on galaf_config --set '$.config' '{ "socket_families": [ "vsock", "smc" ] }'
+    passes on galaf_config --yes
+    same "40.1.0 43.1.0" "$(made $ASKED)"
+    passes on systemctl restart galaf-mark
+    same "40.1.0 43.1.0" "$(made $ASKED)"
+    passes on galaf_doctor families
+    says "warning " "any program may have sockets of vsock, smc"
+    passes on galaf_config --rollback
+    same "" "$(made $ASKED)"
+    passes on galaf_doctor families
+    says "ok "
+}
+
 @test "root gets what it asks for, an ordinary user not even where root has it loaded" {
     since=$(now)
     passes on /opt/bypass/module_sockets.py pppoe
@@ -88,7 +115,7 @@ secrets() {
     run on galaf_doctor families
     says "broken " "Ethernet frames" "galaf_config without --no-ebpf" "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
     on ln -s /usr/share/galaf/modprobe.d/galaf-sockets.conf /etc/modprobe.d/
-    on modprobe -r pppoe smc
+    on modprobe -r pppoe smc rxrpc
     passes on galaf_doctor families
     says "ok " "/etc/modprobe.d"
     began=$(now)

@@ -9,6 +9,7 @@ from conftest import TOP
 from galaf import limits, paths
 from galaf.config import conf, jsontext, rulesyntax
 from galaf.errors import GalafError
+from galaf.render import families
 
 
 def entry(**values):
@@ -83,6 +84,11 @@ REFUSED = {
     '{ "groups": { "a": { "env": { "set": { "A": "\\u0000" } } } } }': "f: $.groups.a.env.set.A: has a NUL",
     '{ "groups": { "a": { "execv": ["/a",\n"\\ud800"] } } }': "f: $.groups.a.execv[1]: has half a character",
     '{ "groups": { "a": { "\\udfff": 1 } } }': "f: $.groups.a: has half a character",
+    '{ "kernel": [ "", { "mark": 70000, "rule": "" } ] }': "f: $.kernel[1].mark: 70000 is greater than the maximum",
+    '{ "kernel": [ { "mark": 51820 } ] }': "f: $.kernel[0]: 'rule' is a required property",
+    '{ "kernel": [ { "mark": 7, "rule": "udp dport 1 accept" } ] }': 'f: $.kernel[0].rule: has the verdict "accept"',
+    '{ "kernel": [ { "mark": 7, "rule": "", "marks": 1 } ] }': "f: $.kernel[0].marks: unknown key: write 'mark'",
+    '{ "config": { "socket_families": [ "can", "vsok" ] } }': "f: $.config.socket_families[1]: 'vsok' is not one of",
     '{ "groups": { "galaf-last": {} } }': "f: $.groups.galaf-last: is a group of galaf's own",
 }
 
@@ -179,6 +185,21 @@ def test_domains():
     """Lower case, ASCII form, no last dot, each once."""
     assert entry(domains=["A.Example.", "a.example", "bücher.example"]).domains == (
         "a.example", "xn--bcher-kva.example")
+
+
+def test_the_kernels_rules_are_told_from_a_tunnels_by_their_form():
+    """An object with a mark is a tunnel's; a rule that speaks of a mark is like any other."""
+    parsed = conf.parse('{"kernel": ["meta mark 7 tcp dport 1", {"#": "x", "mark": 8, "rule": "ip daddr 192.0.2.1"},'
+                        ' {"mark": 9, "rule": ""}]}', "f")
+    assert [(rule.text, rule.families, rule.of_tunnel) for rule in parsed.kernel] == [
+        ("meta mark 7 tcp dport 1", (4, 6), False), ("meta mark 8 ip daddr 192.0.2.1", (4,), True),
+        ("meta mark 9", (4, 6), True)]
+
+
+def test_every_family_that_the_schema_takes_has_its_number():
+    schema = json.loads((paths.LIB / "galaf_conf.schema.json").read_text(encoding="utf-8"))
+    named = schema["definitions"]["config"]["properties"]["socket_families"]["items"]["enum"]
+    assert named == sorted(families.FAMILIES)
 
 
 def test_shipped_files():

@@ -3,15 +3,23 @@
 
 galaf_mark's guard refuses one of a family that no kernel has; where it does not, a socket of PPPoE is tried, for
 which the kernel may load a module.
+What "socket_families" opens is a warning.
 """
-from ..system import probe
-from .results import BROKEN, OK, Result
+from ..render.families import FAMILIES
+from ..system import families, probe
+from .results import BROKEN, OK, Result, WARNING
 
 DENIED_MODULES = "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
 
 
 def check(known):
-    outcome = probe.other_sockets()
+    outcome, listed = probe.other_sockets(), known.conf.socket_families
+    if families.MAP.exists() and {FAMILIES[name] for name in listed} != families.opened():
+        return Result(BROKEN, 'the kernel opens other families of sockets than "socket_families" names',
+                      "galaf_mark start")
+    if listed and (outcome != "made" or "pppox" in listed):
+        return Result(WARNING, f"any program may have sockets of {', '.join(listed)}, which the rules do not see",
+                      'take out of "socket_families" what nothing needs, and run galaf_config')
     if outcome == "refused":
         return Result(OK, "a program outside every group has no socket that the rules do not see")
     if outcome == "none":

@@ -90,6 +90,7 @@ class Conf:
     inet_said: bool = False
     forward: tuple = ()
     kernel: tuple = ()
+    socket_families: tuple = ()
     container_bases: tuple = ()
     users: dict = field(default_factory=dict)
     groups: dict = field(default_factory=dict)
@@ -198,6 +199,7 @@ def build(data, faults):
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
         kernel=tuple(_parse_kernel(data.get("kernel", []), faults)),
+        socket_families=tuple(config.get("socket_families", [])),
         container_bases=tuple(config.get("container_bases", [])),
         inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
                  for key, value in _uncommented(data.get("inbound", {})).items()},
