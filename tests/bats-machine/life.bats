@@ -101,7 +101,7 @@ enforced() {
     since=$(now)
     guard=$(on systemctl show --property=MainPID --value galaf-guard)
     passes install /opt/higher/galaf.deb
-    says "the rules stay as they were loaded" "sudo galaf_config"
+    says "the rules are active as they were kept" "sudo galaf_config"
     newer=$(on systemctl show --property=MainPID --value galaf-guard)
     [ "$newer" != 0 ] && [ "$newer" != "$guard" ] || complain "the old guard runs on: process $guard, then $newer"
     same /usr/lib/galaf/galaf_guard "$(on readlink "/proc/$newer/exe")" "what the guard runs"
@@ -184,9 +184,9 @@ slipped() {
     passes on systemctl is-system-running
 }
 
-@test "installed again: nothing is enforced until galaf_config runs, with the file as it was" {
+@test "installed again: the rules that were kept are active, and the file is as it was" {
     passes install "./$DEB"
-    says "nothing is enforced yet"
+    says "the rules are active as they were kept"
     passes on galaf_config --yes
     enforced
 }
