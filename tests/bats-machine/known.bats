@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Known entries with the programs that they are for, on a booted workstation: what leaves with the entry, and nothing without.
+
+load machine
+
+# A known entry, its package (see tests/known-debs), the arguments, and what of it is to be seen on the cable.  198.18.0.10 is another machine.
+TRIED='
+curl|curl|-sS -m 3 http://198.18.0.10/|tcp dst port 80
+wget|wget|-q -T 3 -t 1 -O - http://198.18.0.10/|tcp dst port 80
+w3m|w3m|-dump http://198.18.0.10/|tcp dst port 80
+lynx|lynx|-dump http://198.18.0.10/|tcp dst port 80
+aria2|aria2|-t 3 --max-tries=1 -d /tmp http://198.18.0.10/bytes/9|tcp dst port 80
+httping|httping|-c 1 -t 2 http://198.18.0.10/|tcp dst port 80
+git|git|ls-remote git://198.18.0.10/x|tcp dst port 9418
+ssh|openssh-client|-o BatchMode=yes -o ConnectTimeout=3 198.18.0.10 true|tcp dst port 22
+scp|openssh-client|-o BatchMode=yes -o ConnectTimeout=3 198.18.0.10:x /tmp/x|tcp dst port 22
+sftp|openssh-client|-o BatchMode=yes -o ConnectTimeout=3 198.18.0.10|tcp dst port 22
+rsync|rsync|--timeout=3 rsync://198.18.0.10/x /tmp/x|tcp dst port 873
+dig|bind9-dnsutils|+time=1 +tries=1 @198.18.0.10 x.example|udp dst port 53
+nslookup|bind9-dnsutils|-timeout=1 -retry=1 x.example 198.18.0.10|udp dst port 53
+host|bind9-host|-W 1 x.example 198.18.0.10|udp dst port 53
+ldnsutils|ldnsutils|x.example @198.18.0.10|udp dst port 53
+ping|iputils-ping|-c 1 -W 1 198.18.0.10|icmp[0] = 8
+fping|fping|-c 1 -t 500 198.18.0.10|icmp[0] = 8
+mtr|mtr-tiny|-n -r -c 1 198.18.0.10|icmp[0] = 8
+traceroute|traceroute|-n -m 1 -q 1 -w 1 198.18.0.10|udp dst portrange 33434-33534
+tracepath|iputils-tracepath|-n -m 1 198.18.0.10|udp dst portrange 44444-44544
+whois|whois|-h 198.18.0.10 example.org|tcp dst port 43
+nc|netcat-openbsd|-z -w 2 198.18.0.10 7000|tcp dst port 7000
+ncat|ncat|-w 2 198.18.0.10 7001|tcp dst port 7001
+socat|socat|-T 2 - TCP:198.18.0.10:7002,connect-timeout=2|tcp dst port 7002
+telnet|inetutils-telnet|198.18.0.10|tcp dst port 23
+openssl|openssl|s_client -connect 198.18.0.10:443|tcp dst port 443
+sslscan|sslscan|--connect-timeout=2 198.18.0.10:993|tcp dst port 993
+msmtp|msmtp|--host=198.18.0.10 --port=465 --tls=on --tls-starttls=off --timeout=3 --serverinfo|tcp dst port 465
+mpop|mpop|--host=198.18.0.10 --port=995 --tls=on --tls-starttls=off --timeout=3 --serverinfo|tcp dst port 995
+redis-tools|redis-tools|-h 198.18.0.10 ping|tcp dst port 6379
+snmp|snmp|-v2c -c public -t 1 -r 0 198.18.0.10|udp dst port 161
+dict|dict|-h 198.18.0.10 word|tcp dst port 2628
+nbtscan|nbtscan|198.18.0.10|udp dst port 137
+'
+
+# tried: the table's lines.
+tried() { grep . <<<"$TRIED"; }
+
+setup_file() {
+    RELEASE=$(on sh -c '. /etc/os-release; echo $VERSION_ID')
+    mkdir -p /run/machine/tree/opt/debs
+    cp "$BATS_TEST_DIRNAME/../../build/known-debs-$RELEASE"/*.deb /run/machine/tree/opt/debs/
+    passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io /opt/debs/*.deb'
+    passes install "./$DEB"
+}
+
+# leaves: what of the other machine's is on the cable since $since.
+leaves() { sent "$since" "(dst host 198.18.0.10) and ($1)"; }
+
+# run_all PREFIX: each of the table's programs by alice, 6 seconds at most; PREFIX: "galaf NAME", or the program's own path.
+run_all() {
+    local name arguments program
+    while IFS='|' read -r name _ arguments _; do
+        program=$(on python3 -c '
+import json, sys
+print(json.load(open(f"/usr/share/galaf/known/{sys.argv[1]}.json"))["groups"][sys.argv[1]]["execv"][0])' "$name")
+        [ "$1" != galaf ] || program="galaf $name"
+        echo "timeout 6 $program $arguments </dev/null &"
+    done < <(tried) >/run/machine/tree/opt/all
+    echo wait >>/run/machine/tree/opt/all
+    alice '. /opt/all' >/run/machine/said 2>&1 || true
+}
+
+@test "without its entry not a packet of any of them leaves" {
+    echo '{}' | put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    since=$(now)
+    run_all directly
+    sleep 0.5
+    same "" "$(leaves 'ip' | head -n 5)" "packets on the cable"
+}
+
+@test "with its entry each of them reaches what it is for" {
+    while IFS='|' read -r name _; do
+        passes on galaf_group add "$name"
+        says "$name is in /etc/galaf/galaf_conf.json"
+        says_not "is not installed"
+    done < <(tried)
+    passes on galaf_config --yes
+    since=$(now)
+    run_all galaf
+    sleep 0.5
+    silent=""
+    while IFS='|' read -r name _ _ filter; do
+        [ -n "$(leaves "$filter" | head -n 1)" ] || silent="$silent $name"
+    done < <(tried)
+    [ "$(tried | count)" -ge 25 ]
+    same "" "$silent" "those of which nothing left"
+}
