@@ -358,12 +358,13 @@ JSON
     passes galaf_allow named mail.example --port 443 --keep
     passes in_group named fetch http://mail.example:443/
     passes galaf_allow --user bob 198.18.0.9 --port udp/5000-5010 --keep
+    fails 2 as bob getent ahosts other.example      # what is kept is no more than what was asked for
     passes galaf_allow --user alice --inbound tcp/8000 --keep
     passes galaf_allow web other.example --port 8080 --keep
     says "each rule holds for each of its domains"
     passes in_group web fetch http://other.example:8080/
     file_says "$CONF" '    "# what": "mine",' '"other": { "# why": "so",  "rule": ["tcp dport 80", "ip daddr 198.18.0.0/24 tcp dport 8080"] }' \
-        '"bob": {"rule": "ip daddr 198.18.0.9 udp dport 5000-5010"}' '"alice": "tcp dport 8000"' \
+        '"bob": {"domains": [], "rule": "ip daddr 198.18.0.9 udp dport 5000-5010"}' '"alice": "tcp dport 8000"' \
         '"web":   { "domains": ["web.example", "other.example"], "rule": ["tcp dport 80", "tcp dport 8080"] },'
     passes galaf_allow --list
     says "nothing is allowed for now"

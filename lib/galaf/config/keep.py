@@ -39,14 +39,15 @@ def _put(text, data, place, value):
 
 def _additions(entry, values, grant, path):
     """({key: value} for an entry, [remark]); values: the entry's with the defaults."""
-    named, ruled = "domains" in values, "rule" in values or "rule6" in values
+    named, ruled = bool(values.get("domains")), "rule" in values or "rule6" in values
     if values.get("rule6") or set(values.get("families", (4, 6))) != {4, 6}:
         raise GalafError(f"{path}: has rules of its own for IPv6, or families: change it by hand; nothing was changed")
     if grant.domain is None:
         if named:
             raise GalafError(f"{path}: has domains, and its rules hold for these alone: an address needs an entry "
                              "without domains; nothing was changed")
-        return {"rule": _joined(values.get("rule", []), _matches(grant, "daddr"))}, []
+        nothing = {"domains": []} if grant.address and not ruled and "domains" not in values else {}   # to resolve
+        return {**nothing, "rule": _joined(values.get("rule", []), _matches(grant, "daddr"))}, []
     if ruled and not named:
         raise GalafError(f"{path}: has rules and no domains: a domain would narrow them to itself; it needs an entry "
                          "of its own; nothing was changed")
