@@ -196,7 +196,7 @@ int galaf_answers(struct __sk_buff *skb)
 {
 	if (skb->ifindex != LOOPBACK)
 		return 1;
-	if (skb->mark == QUESTION)
+	if (skb->priority == QUESTION)
 		return !!asks_plainly(skb);
 	note(skb);
 	return 1;

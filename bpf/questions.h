@@ -4,10 +4,14 @@
  * is written in full, and beside it at most an OPT record (RFC 6891) with the options that stub resolvers send.
  *
  * dnsmasq reads a name through its pointers, and hands on the bytes: what follows from this is that the next name
- * server reads the same name in them, and nothing else.  The rules mark what is for dnsmasq (queries_in).
+ * server reads the same name in them, and nothing else.  The rules tell by a packet's priority that it is for
+ * dnsmasq, and give it the mark by which dnsmasq judges it (queries_in).
  *
  * A datagram is one message.  Over TCP messages follow each other, each with its length before it.  A segment has to
  * hold whole ones; only the length may come by itself, as some programs send it.  Who sends otherwise gets no answer.
+ *
+ * dnsmasq's allow-list overlooks a name's last label where all others are as they should be (is_dns_name_matching_pattern
+ * in its pattern.c, to 2.91 at least): such a name passes here only if it is listed itself, see listed_names.py.
  */
 #ifndef QUESTIONS_H
 #define QUESTIONS_H
@@ -15,7 +19,7 @@
 #include <linux/in.h>
 #include "current_mark.h"
 
-#define QUESTION 0xffff0000	/* a packet's mark: ruleset.py has it too; no socket's, which has a uid in the low half */
+#define QUESTION 0xffff0000	/* a packet's priority: ruleset.py has it too */
 
 #define FREE_FLAGS 0x0130	/* RD, AD, CD: RFC 1035, 4.1.1, and RFC 4035, 3.1.6 and 3.2.2 */
 #define FREE_EDNS_FLAGS 0xc000	/* DO, CO: RFC 3225, RFC 9824 */
@@ -31,6 +35,24 @@
 
 /* RFC 5001, 7871, 7873, 7828, 7830 */
 enum { OPTION_NSID = 3, OPTION_SUBNET = 8, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11, OPTION_PADDING = 12 };
+
+#define LISTED 64		/* bytes of a name's end */
+
+/* What is known of an owner's names: WHOLE, as on the wire in lower case; STEM, without the last label and the end. */
+enum { WHOLE, STEM };
+struct listed {
+	__u32 owner;		/* the half of a mark that an entry has; the other half is 0 */
+	__u32 kind;
+	__u8 name[LISTED];	/* then zeros; WHOLE and no name: any */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__uint(key_size, sizeof(struct listed));
+	__uint(value_size, 1);
+} galaf_names SEC(".maps");
 
 struct message {
 	__be16 id, flags, questions, answers, authorities, additional;
@@ -83,24 +105,68 @@ static __always_inline __u32 transport_start(struct __sk_buff *skb, __u8 protoco
 	return ip[6] == protocol ? 40 : 0;
 }
 
-/* Where a name ends that is written without pointers; 0 if it is not, or goes beyond an end. */
-static __always_inline __u32 name_end(struct __sk_buff *skb, __u32 offset, __u32 end)
+/* Where a name ends that is written without pointers, and its last label is; 0 if it is not, or goes beyond an end. */
+static __always_inline __u32 name_end(struct __sk_buff *skb, __u32 offset, __u32 end, __u32 *last)
 {
 	__u32 i, start = offset;
 	__u8 label;
+
+	*last = offset;
 
 	for (i = 0; i <= LONGEST_NAME / 2; i++) {
 		if (offset >= end || offset - start >= LONGEST_NAME || bpf_skb_load_bytes(skb, offset, &label, 1) ||
 		    label > LONGEST_LABEL)
 			return 0;
-		offset += label + 1;
 		if (!label)
-			return offset;
+			return offset + 1;
+		*last = offset;
+		offset += label + 1;
 	}
 	return 0;
 }
 
-/* Whether the bytes from an offset on are zeros.  Not static, as the two below: the kernel checks each once. */
+/* Whether so many bytes of a name are listed for one of the two whom a packet's mark names.  Not static, as those below:
+ * the kernel checks each once. */
+__attribute__((noinline)) int listed(struct __sk_buff *skb, __u32 offset, __u32 length, __u32 kind)
+{
+	struct listed key = { .kind = kind };
+	__u64 i, less = length - 1;
+
+	if (less >= LISTED)
+		return 0;
+	barrier_var(less);		/* or the compiler would leave out what the verifier of Linux 6.1 needs: */
+	less &= LISTED - 1;
+	if (bpf_skb_load_bytes(skb, offset, key.name, less + 1))
+		return 0;
+	for (i = 0; i < LISTED; i++)
+		if (key.name[i] >= 'A' && key.name[i] <= 'Z')	/* no label's length: that is below */
+			key.name[i] |= 'a' - 'A';
+	key.owner = skb->mark & 0xffff0000;
+	if (bpf_map_lookup_elem(&galaf_names, &key))
+		return 1;
+	key.owner = skb->mark & 0xffff;
+	return !!bpf_map_lookup_elem(&galaf_names, &key);
+}
+
+/* Whether a name is one that dnsmasq would let pass for its last label alone; last: where that is. */
+__attribute__((noinline)) int overlooked(struct __sk_buff *skb, __u32 offset, __u32 last, __u32 end)
+{
+	__u32 i, found = 0;
+	__u8 label;
+
+	for (i = 0; i <= LONGEST_NAME / 2 && offset < end; i++) {
+		if (listed(skb, offset, end - offset, WHOLE))
+			return 0;
+		if (offset < last && listed(skb, offset, last - offset, STEM))
+			found = 1;
+		if (bpf_skb_load_bytes(skb, offset, &label, 1))
+			return 1;
+		offset += label + 1;
+	}
+	return found;
+}
+
+/* Whether the bytes from an offset on are zeros. */
 __attribute__((noinline)) int zeros(struct __sk_buff *skb, __u32 offset, __u32 length)
 {
 	__u32 i;
@@ -164,13 +230,14 @@ __attribute__((noinline)) int plain_question(struct __sk_buff *skb, __u32 offset
 {
 	struct message head;
 	__be16 asked[2];	/* type, class */
+	__u32 start = offset + sizeof(head), last;
 
 	if (bpf_skb_load_bytes(skb, offset, &head, sizeof(head)) || bpf_ntohs(head.flags) & ~FREE_FLAGS ||
 	    head.questions != bpf_htons(1) || head.answers || head.authorities ||
 	    (head.additional && head.additional != bpf_htons(1)))
 		return 0;
-	offset = name_end(skb, offset + sizeof(head), end);
-	if (!offset || bpf_skb_load_bytes(skb, offset, asked, sizeof(asked)) ||
+	offset = name_end(skb, start, end, &last);
+	if (!offset || overlooked(skb, start, last, offset) || bpf_skb_load_bytes(skb, offset, asked, sizeof(asked)) ||
 	    (asked[1] != bpf_htons(CLASS_IN) && asked[1] != bpf_htons(CLASS_CHAOS)))
 		return 0;
 	offset += sizeof(asked);

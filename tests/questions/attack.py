@@ -42,13 +42,14 @@ def hidden(chance):
         b"\0\0" + framed(crooked)))
 
 
-def over_tcp(chance):
-    """One connection: bytes in several pieces, some of them urgent."""
+def over_tcp(chance, plainly):
+    """One connection: bytes in several pieces, some of them urgent, or one plain question."""
     with contextlib.suppress(OSError), socket.create_connection(SERVER, 1) as asking:
         asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))     # dnsmasq holds 20 at once
-        stream = b"".join(hidden(chance) for _ in range(chance.randint(1, 3)))
-        way = chance.randrange(4)
+        stream, way = framed(messages.plain(chance, DOMAIN)), 0
+        if not plainly:
+            stream, way = b"".join(hidden(chance) for _ in range(chance.randint(1, 3))), chance.randrange(4)
         for piece in cuts(chance, stream) if way else [stream]:
             asking.send(piece, socket.MSG_OOB if way == 1 and chance.random() < 0.3 else 0)
             if way == 2:
@@ -76,8 +77,8 @@ def main():
     print(f"seed {seed}")
     chance = random.Random(seed)
     over_udp(chance, number)
-    for _ in range(number // 20):
-        over_tcp(chance)
+    for turn in range(number // 20):
+        over_tcp(chance, turn % 10 == 0)
 
 
 main()

@@ -12,9 +12,8 @@ import messages
 
 
 def allowed(message):
-    """Whether it is a plain question for such a name; its last label dnsmasq does not look at."""
     labels = messages.labels_of(message)[0] if messages.is_plain(message) else []
-    return [label.lower() for label in labels[-2:-1]] == [b"web"]
+    return [label.lower() for label in labels[-2:]] == [b"web", b"example"]
 
 
 with open(sys.argv[1], encoding="ascii") as file:

@@ -16,7 +16,7 @@ import sys
 import messages
 
 PROGRAM = b"/sys/fs/bpf/galaf/socket_watch/prog/galaf_answers"
-MARK = 0xFFFF0000
+MARK, PRIORITY = 0x753403E8, 0xFFFF0000
 BPF_OBJ_GET, BPF_PROG_TEST_RUN = 7, 10      # linux/bpf.h, as is what follows
 NUMBER_OF_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 LIBRARY = ctypes.CDLL(None, use_errno=True)
@@ -31,10 +31,10 @@ def bpf(command, attributes):
     return result, buffer.raw
 
 
-def passes(program, packet, mark=MARK):
-    """Whether the program lets a packet with this mark pass, on lo."""
+def passes(program, packet, priority=PRIORITY):
+    """Whether the program lets a packet with this priority pass, on lo."""
     frame = ctypes.create_string_buffer(bytes(12) + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0") + packet)
-    context = ctypes.create_string_buffer(struct.pack("=3I", 0, 0, mark), 192)
+    context = ctypes.create_string_buffer(struct.pack("=9I", 0, 0, MARK, 0, 0, 0, 0, 0, priority), 192)
     attributes = struct.pack("=4I2Q4I2Q", program, 0, 14 + len(packet), 0, ctypes.addressof(frame), 0, 1, 0, 192, 0,
                              ctypes.addressof(context), 0)
     return struct.unpack_from("=2I", bpf(BPF_PROG_TEST_RUN, attributes)[1])[1] & 1
@@ -62,7 +62,7 @@ def main():
         wanted = messages.is_plain(message)
         count[wanted] += 1
         packet = datagram(message, *chance.choice(((4,), (6,), (4, b"\1\1\1\0"))))
-        if passes(program, packet) != wanted or not passes(program, packet, 0x03E803E8):
+        if passes(program, packet) != wanted or not passes(program, packet, 0):
             differ.append(f"{'plain' if wanted else 'crooked'}: {message.hex()}")
     wrong = struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + b"\0\0\1\0\1"
     four, six = datagram(wrong), datagram(wrong, 6)

@@ -24,7 +24,7 @@ OWNERS = {"query_groups": "type gid . mark; flags interval",
           "any_name_groups": "type gid", "any_name_users": "type uid",
           "listed_groups": "type gid", "listed_users": "type uid",
           "answer_groups": "type gid . mark", "answer_users": "type uid . mark"}
-QUESTION = 0xFFFF0000       # the mark of packets that bpf/questions.h looks at; mark.encode() never gives it
+QUESTION = "ffff:0"         # the priority of packets that bpf/questions.h looks at
 QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
 ELEMENTS = 65536            # most elements of a set that packets fill
 REFUSED_TIMEOUT = "604800s"     # 7 days
@@ -222,7 +222,8 @@ def _queries(conf, entries, ids, resolver):
     own.  The mark is never changed, since queries may still wait at dnsmasq.  Its direction is not asked: an
     answer that comes once conntrack has forgotten the query begins a connection of dnsmasq's.
     Another name server holds nobody to names: whoever may resolve any may ask it.
-    What is for dnsmasq gets a mark on its way in, where nothing sets another: eBPF lets plain questions alone to it.
+    What is for dnsmasq gets a priority on its way in, where nothing sets another, by which eBPF lets plain questions
+    alone to it, and the mark by which dnsmasq judges it.
     """
     if not strict_dns(conf):
         return [*_chain("queries_out", []), *_chain("queries_in", [])]
@@ -233,7 +234,7 @@ def _queries(conf, entries, ids, resolver):
         'ct state new ct timeout set "queries"', "ct mark 0 reject",
         "meta skgid . ct mark != @query_groups reject", f"ct mark & {marks.USER_MASK} vmap @query_users"]
     users = [entry for entry in entries if entry.place[0] == "users"]
-    told = [] if resolver is None else [f"ip daddr {resolver} meta mark set {QUESTION:#010x}"]
+    told = [] if resolver is None else [f"ip daddr {resolver} meta priority set {QUESTION} meta mark set ct mark"]
     return [*_chain("queries_out", _plain(*asked)), *_chain("queries_in", _plain(*told)),
             *_chain("queries_elsewhere", _plain(
                 "jump unasked_out", "meta skgid @any_name_groups accept", "meta skuid @any_name_users accept",

@@ -13,7 +13,7 @@ from debian.debian_support import Version
 
 from .. import paths
 from ..errors import GalafError
-from . import files
+from . import files, listed_names
 from .run import CommandFailed, run
 
 OLDEST = Version("2.87")
@@ -235,6 +235,7 @@ def drop_dead_link():
 
 def restart(name):
     """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
+    listed_names.fill()
     if name == "NetworkManager":
         if not _running("NetworkManager"):
             return
