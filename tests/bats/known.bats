@@ -265,6 +265,39 @@ PY
     passes galaf_config --yes
 }
 
+@test "--edit: an editor, the check, back to the line at fault, and then a trial" {
+    put_editor() { cat >/tmp/editor; chmod +x /tmp/editor; rm -f /tmp/edits; }
+    before=$(cat "$CONF")
+    EDITOR=true passes galaf_config --edit
+    same "nothing was changed" "$output"
+    EDITOR=false fails 1 galaf_config --edit
+    says "the editor failed; $CONF was left as it was"
+    put_editor <<'SH'
+#!/bin/sh
+echo "$*" >>/tmp/edits
+for file; do :; done
+[ "$(wc -l </tmp/edits)" = 1 ] && sed -i 's/dport 80"/dport 70000"/' "$file" || sed -i 's/dport 70000/dport 8080/' "$file"
+SH
+    EDITOR=/tmp/editor fails 1 galaf_config --edit </dev/null
+    says "\$.groups.web.rule: Error: " "Edit it again?" "$CONF was left as it was"
+    same "$before" "$(cat "$CONF")"
+    rm /tmp/edits
+    EDITOR="/tmp/editor -x" passes galaf_config --edit <<<y
+    same 2 "$(wc -l </tmp/edits)" "how often the editor was started"
+    file_says /tmp/edits "-x /tmp/"
+    says "on trial for 60 seconds: keep it with galaf_config --confirm"
+    passes reaches web 8080
+    passes galaf_config --rollback
+    passes reaches web 80
+    echo "$before" >"$CONF"
+    drop_in 10-extra.json <<<'{ "groups": { "extra": { "rule": "tcp dport 80" } } }'
+    rm /tmp/edits
+    EDITOR="sed -i s/80/8080/" passes galaf_config --yes --edit /etc/galaf/galaf_conf.d/10-extra.json
+    passes reaches extra 8080
+    passes reaches web 80
+    fails 1 as alice galaf_config --edit
+}
+
 @test "--unset: a key, an element, what several places match; nothing is there, and what would be refused" {
     passes galaf_config --set '$.groups.web.rule' '["tcp dport 80", "tcp dport 81", "tcp dport 82"]'
     passes galaf_config --unset '$.groups.web.rule[1]'

@@ -64,6 +64,14 @@ def _kill(running, late):
         os.killpg(running.pid, signal.SIGKILL)
 
 
+def attended(command):
+    """Runs a person's own program, such as an editor, on the terminal, until it ends; returns its exit status."""
+    try:
+        return subprocess.run(command, check=False).returncode
+    except OSError as error:
+        raise GalafError(f"{command[0]}: {error.strerror}") from None
+
+
 def records(program, *arguments):
     """Each record that ends with NUL of what a program prints, as soon as it comes; what it complains of is left out.
 
