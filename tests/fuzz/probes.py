@@ -740,7 +740,7 @@ def tunnel(out="tun0", back="tun0"):
 def kept(stack, peer, serving=("games",), family=V4):
     """A connection to the peer that a rule about tun0 let begin, and from there, to whom is serving: (near, far)s."""
     own, others = NEAR_END[family == V6], FAR_END[family == V6]
-    client, far = opened("alice", family, STREAM, group="tunnel", bound=(own, 0)), peer.open(family, STREAM)
+    client, far = opened("bob", family, STREAM, group="tunnel", bound=(own, 0)), peer.open(family, STREAM)
     end, client = connection(stack, far, client, (others, 7030))
     near, far = opened("root", family, STREAM), peer.open(family, STREAM)
     far.bind((others, 0))

@@ -22,7 +22,7 @@ MAPS = {"apps": "gid : verdict; size 65536", "users": "uid : verdict",
 # Who may send what: filled anew by each configuration, like the maps.
 OWNERS = {"query_groups": "type gid . mark; flags interval",
           "any_name_groups": "type gid", "any_name_users": "type uid",
-          "listed_groups": "type gid", "listed_users": "type uid",
+          "listed_groups": "type gid", "listed_users": "type uid", "kept_groups": "type gid",
           "answer_groups": "type gid . mark", "answer_users": "type uid . mark"}
 QUESTION = "ffff:0"         # the priority of packets that bpf/questions.h looks at
 QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
@@ -469,7 +469,9 @@ def _of_group(conf, entry, ids):
         yield "query_groups", f"{gid} . {mark}-{mark | marks.USER_MASK}"
         if entry.resolves_any:
             yield "any_name_groups", gid
-        if entry.rules and not _kept(entry):
+        if _kept(entry):
+            yield "kept_groups", gid
+        elif entry.rules:
             yield "listed_groups", gid
 
 
