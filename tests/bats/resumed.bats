@@ -115,23 +115,6 @@ CONFIGURATION='{ "users": { "dnsmasq": { "rule": "udp dport 53" }, "bob": { "rul
     nft delete table inet other
 }
 
-@test "the same where conntrack takes up no connection in its middle, as hardened machines have it" {
-    sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0
-    served ssh4 192.0.2.2 2222 first env
-    served ssh6 2001:db8::2 2222 silent env
-    connected bob4 198.18.0.10 7001 first as bob
-    connected bob6 2001:2:0:1::10 7002 silent as bob
-    connected alice4 198.18.0.10 7003 first as alice
-    configure <<<"$CONFIGURATION"
-    for name in ssh4 ssh6 bob4 bob6; do
-        goes_on $name
-    done
-    before=$(stat -c %s /tmp/heard/alice4-peer)
-    sleep 1.5
-    same "$before" "$(stat -c %s /tmp/heard/alice4-peer)" "what alice could still send"
-    sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1
-}
-
 @test "stop and start: connections of listed applications go on, also those begun meanwhile; no new one beside them" {
     configure <<<"$CONFIGURATION"
     passes in_group web getent ahosts web.example
