@@ -36,6 +36,11 @@ class Applied:
     loaded: nft.Loaded = None
     failure: GalafError = None
 
+    def state(self):
+        """What there is now, in words."""
+        audit = generation.meta(self.folder).get("mode") == "audit"
+        return f"{'NOT enforced, audit' if audit else 'enforced'}: generation {self.folder.name}"
+
     def said(self):
         """The changes, as many as one reads."""
         more = len(self.changes) - SHOWN
@@ -44,10 +49,7 @@ class Applied:
 
 def check_machine(plan):
     """Raises GalafError for what this machine has against carrying out a plan now."""
-    note = trial.unanswered()
-    if note:
-        raise GalafError(f"rules are on trial for another {trial.left(note):.0f} seconds: keep them with "
-                         "galaf_config --confirm, or go back with galaf_config --rollback; nothing was changed")
+    check_no_trial()
     try:
         nft.check_table(plan.conf.table)
     except GalafError as error:
@@ -57,6 +59,14 @@ def check_machine(plan):
     taken = iprule.taken(plan.ids) if plan.ebpf else []
     if taken:
         raise GalafError(f"ip rule routes by the marks of {', '.join(taken[:5])}: {iprule.FIX}; nothing was changed")
+
+
+def check_no_trial():
+    """Raises GalafError while rules are on trial, since going back would bring back what groups were named."""
+    note = trial.unanswered()
+    if note:
+        raise GalafError(f"rules are on trial for another {trial.left(note):.0f} seconds: keep them with "
+                         "galaf_config --confirm, or go back with galaf_config --rollback; nothing was changed")
 
 
 def prepare(plan):
@@ -99,8 +109,7 @@ def commit(plan, arm=None):
     before = generation.configuration(good)
     folder = prepare(plan)
     try:
-        if not plan.ebpf:
-            run("galaf_mark", "stop")
+        generation.stage(folder)        # where the disk is full, before there is anything to go back from
         if arm:
             arm()
         done = Applied(folder, before, tuple(difference(before, plan.conf)), activate(folder))
@@ -111,7 +120,7 @@ def commit(plan, arm=None):
     if not arm:
         trial.end()
     try:
-        settle(folder, good)
+        settle(folder)
     except GalafError as error:
         done.failure = error
     journal.log(f"generation {folder.name} loaded by {journal.caller()}: {'; '.join(done.said()) or 'no change'}")
@@ -159,11 +168,15 @@ def roll_back(number):
 
     Returns an Applied.  prefetch.fill() has to follow, without the lock.
     """
-    tried, older = generation.good(), generation.numbered(number)
+    older = generation.numbered(number)
+    others = accounts.others_ids(generation.ids(older))
+    if others:
+        raise GalafError(f"generation {older.name} can't come back: {others[0]}: edit {paths.CONF} and run "
+                         "galaf_config; nothing was changed")
     done = Applied(older, loaded=activate(older))
     trial.end()
     try:
-        settle(older, tried)
+        settle(older)
     except GalafError as error:
         done.failure = error
     journal.log(f"rolled back to generation {older.name} by {journal.caller()}")
@@ -175,18 +188,19 @@ def activate(folder):
 
     settle() has to follow.
     """
+    generation.stage(folder)
     loaded = nft.load(folder)
     reopen()
     generation.make_good(folder, spare=(trial.noted() or {}).get("before"))
     return loaded
 
 
-def settle(folder, before):
-    """Gives dnsmasq and the machine's settings what belongs to a generation that is active; before: the one before it.
+def settle(folder):
+    """Gives dnsmasq and the machine's settings what belongs to a generation that is active.
 
     The rules hold whether this succeeds or not.  Raises GalafError where a part of it fails, once all is tried.
     """
-    failed = _try_all(lambda: _settle_names(folder, before)) + settle_machine(folder)
+    failed = _try_all(lambda: _settle_names(folder), lambda: _settle_marks(folder)) + settle_machine(folder)
     if failed:
         raise GalafError("\n".join(failed))
 
@@ -211,10 +225,17 @@ def _try_all(*parts):
     return failed
 
 
-def _settle_names(folder, before):
-    old = generation.text(before, "dnsmasq.conf")
+def _settle_marks(folder):
+    """Has sockets marked, and namespaces and socket families guarded, by eBPF, or not, as a generation has it."""
+    if not generation.meta(folder)["ebpf"]:
+        run("galaf_mark", "stop")
+    elif not Path(paths.BPF_PINS).exists():
+        _start_marking()
+
+
+def _settle_names(folder):
     connected = resolver.connect()
-    if granted.point_names(folder) or connected or old != generation.text(folder, "dnsmasq.conf"):
+    if granted.point_names(folder) or connected or resolver.outdated() is not False:
         resolver.restart(resolver.service())
         sweep.begin(folder)
 
@@ -227,14 +248,20 @@ def reopen():
         CLOSED.unlink()
 
 
+def is_closed():
+    """Whether what stands in for rules that could not be loaded is there: the built-in table, or close's routing."""
+    return nft.loaded(nft.CLOSED) or any("proto 71" in run("ip", "--details", family, "rule", "show")
+                                         for family in iprule.families())
+
+
 def open_up():
     """Takes everything out, as before the first galaf_config: no firewall at all."""
     folder = generation.good()
+    nft.unload(generation.table(folder) if folder else "galaf")
+    ping_range.give_back()
+    seat.give_back()
+    families.settle("")
     if folder:
-        nft.unload(generation.table(folder))
-        ping_range.give_back()
-        seat.give_back()
-        families.settle("")
         paths.GOOD.unlink()
         resolver.forget_options()
 
@@ -317,7 +344,7 @@ def revert():
     trial.end()
     if note["before"] is not None:
         try:
-            settle(folder, tried)
+            settle(folder)
         except GalafError as error:
             said += f"; {error}"
     if tried and tried != generation.good():
@@ -332,7 +359,7 @@ def stop():
     """
     note, folder = trial.noted(), generation.good()
     reopen()
-    removed = bool(folder) and nft.unload(generation.table(folder))
+    removed = nft.unload(generation.table(folder) if folder else "galaf")
     if folder:
         journal.log("\n".join(_try_all(lambda: granted.settle_names(folder, []))))
     ping_range.give_back()
@@ -341,11 +368,12 @@ def stop():
         return None, removed
     before = note["before"] and paths.STATE / "generations" / note["before"]
     if before:
+        generation.stage(before)
         generation.make_good(before)
     else:
         open_up()
     trial.end()
     if before and before != folder:
-        _settle_names(before, folder)
+        _settle_names(before)
         generation.drop(folder)
     return f"what was on trial is not kept: generation {before.name} is next" if before else None, removed

@@ -17,6 +17,7 @@ from .errors import GalafError
 from .system import lock as locks
 from .system import files
 
+_NEXT = paths.STATE / "good.next"
 KEPT = 5                # generations that stay for looking back
 
 
@@ -162,16 +163,36 @@ def numbered(number):
     return paths.STATE / "generations" / number
 
 
+def ids(folder):
+    """{"users": {name: uid}, "groups": {name: gid}} that a generation was made for; {} where it does not say."""
+    try:
+        return json.loads(text(folder, "ids.json") or "{}")
+    except ValueError:
+        return {}
+
+
+def kept_gids():
+    """The gids of groups that a kept generation has rules for."""
+    return {gid for number in numbers()
+            for gid in ids(paths.STATE / "generations" / str(number)).get("groups", {}).values()}
+
+
+def stage(folder):
+    """Makes the link that make_good() renames, so that nothing is loaded where the disk is full."""
+    try:
+        _NEXT.unlink(missing_ok=True)
+        _NEXT.symlink_to(folder.relative_to(paths.STATE))
+    except OSError as error:
+        raise GalafError(f"{_NEXT}: {error.strerror}: nothing was changed") from None
+
+
 def make_good(folder, spare=None):
-    """Makes a numbered generation the good one; the oldest beyond KEPT go.
+    """Makes a numbered generation, which was staged, the good one; the oldest beyond KEPT go.
 
     It stays, and so do the one named spare and the one that --rollback would go to.
     """
-    link = paths.STATE / "good.next"
     try:
-        link.unlink(missing_ok=True)
-        link.symlink_to(folder.relative_to(paths.STATE))
-        link.rename(paths.GOOD)
+        _NEXT.rename(paths.GOOD)
         files.sync(paths.STATE)
     except OSError as error:
         raise GalafError(f"{error.filename}: {error.strerror}: the new rules are loaded but not kept; "

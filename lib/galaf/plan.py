@@ -52,6 +52,7 @@ class Plan:
             "launch": launch.render(executables.with_privilege(self.conf), self.ids),
             "sysctl.conf": sysctl.render(self.conf),
             "socket_families": families.render(self.conf),
+            "ids.json": json.dumps({"users": self.ids.users, "groups": self.ids.groups}) + "\n",
             "meta.json": json.dumps({**self._meta(), "sha256": generation.digest(rules.encode())}) + "\n",
             **({} if ebpf else {"no-ebpf": ""}),    # keeps galaf-mark.service from starting
         }

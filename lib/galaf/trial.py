@@ -48,11 +48,15 @@ def begin_audit(before, seconds):
 
 
 def _begin(note):
+    before = noted()
     _note(note)
     try:
         arm()
     except BaseException:
-        end()
+        if before:      # a span of audit, which goes on
+            _note(before)
+        else:
+            end()
         raise
 
 

@@ -22,6 +22,9 @@ def check(known):
     if servers != ["127.0.0.1"]:
         return Result(BROKEN, f"/etc/resolv.conf points at {few(servers) or 'no server'}, not to 127.0.0.1 alone",
                       "let it say only: nameserver 127.0.0.1")
+    if resolver.outdated():
+        return Result(BROKEN, f"{resolver.service()}'s dnsmasq has not read the options that belong to the rules",
+                      "galaf_config")
     silenced = resolver.silenced(known.conf, known.ids)
     if silenced:
         why, _, fix = silenced.partition(": ")

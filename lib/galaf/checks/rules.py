@@ -7,7 +7,7 @@ import json
 
 from .. import generation
 from ..errors import GalafError
-from ..system import nft
+from ..system import granted, nft
 from ..system.run import run
 from .results import BROKEN, OK, Result, WARNING, few
 
@@ -31,6 +31,10 @@ def check(known):
     audited = [entry.path for entry in known.conf.entries() if entry.mode == "audit"]
     if audited:
         return Result(WARNING, f"audit mode: nothing is refused to {few(audited)}", 'take "mode" out there')
+    allowed = granted.alive(table)
+    if allowed:
+        return Result(WARNING, f"{len(allowed)} permissions are for now, beside galaf_conf.json",
+                      "galaf_allow --list shows them, galaf_allow --end all ends them")
     return Result(OK, f"table inet {table}, generation {known.folder.name}, is loaded as it was kept")
 
 
@@ -44,9 +48,17 @@ def damaged(folder):
 
 
 def kept_in_kernel(folder, table):
-    """nft's JSON listing of a kept ruleset, loaded for the purpose where nothing is: in a network of its own."""
-    return run("unshare", "--net", "sh", "-c", 'nft -f "$1" && nft -j list table inet "$2"', "sh",
-               str(folder / "ruleset.nft"), table)
+    """nft's JSON listing of a kept ruleset with what is allowed for now.
+
+    It is loaded for the purpose where nothing is: in a network of its own.
+    """
+    return run("unshare", "--net", "sh", "-c", 'nft -f "$1" && nft -f - && nft -j list table inet "$2"', "sh",
+               str(folder / "ruleset.nft"), table, stdin="".join(f"{line}\n" for line in for_now(table)))
+
+
+def for_now(table):
+    """nft's lines for what is allowed for now."""
+    return granted.lines(table, [grant for grant, _ in granted.alive(table)])
 
 
 def differences(kept, live):

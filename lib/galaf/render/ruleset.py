@@ -239,7 +239,7 @@ def _queries(conf, entries, ids, resolver):
             *_chain("queries_elsewhere", _plain(
                 "jump unasked_out", "meta skgid @any_name_groups accept", "meta skuid @any_name_users accept",
                 "jump allowed_elsewhere", "jump refused_out")),
-            *_chain("unasked_out", _plain(*_unasked(ids.users.get("dnsmasq")))),
+            *_chain("unasked_out", _plain(*_unasked(ids.dnsmasq))),
             *(line for entry in users for line in _chain(f"query_{entry.name}", [_own_query(conf, entry, ids)]))]
 
 

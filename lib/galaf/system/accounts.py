@@ -7,7 +7,7 @@ import pwd
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import limits
+from .. import generation, limits
 from .. import mark as marks
 from . import groups
 
@@ -18,7 +18,8 @@ class Ids:
 
     users, groups: name to id, of the entries that exist; inbound: name to mark; launchers:
     a word of an entry's "users" to its token in the launch table ("1000", "%27");
-    every_group: name to gid of all the machine's groups; every_uid: all uids that a mark holds, 0 to 65535.
+    every_group: name to gid of all the machine's groups; every_uid: all uids that a mark holds, 0 to 65535;
+    dnsmasq: the uid of who resolves for others, listed or not, or None.
     """
     users: dict = field(default_factory=dict)
     groups: dict = field(default_factory=dict)
@@ -26,6 +27,7 @@ class Ids:
     launchers: dict = field(default_factory=dict)
     every_group: dict = field(default_factory=dict)
     every_uid: tuple = ()
+    dnsmasq: int = None
 
     def of(self, entry):
         """The uid or gid of an entry, or None if the account is not there."""
@@ -48,7 +50,8 @@ def look_up(conf, faults):
         inbound=_inbound(conf, passwd, group, faults),
         launchers=_launchers(conf, passwd, group, faults),
         every_group=group,
-        every_uid=tuple(sorted({uid for uid in passwd.values() if uid <= limits.MAX_ID})))
+        every_uid=tuple(sorted({uid for uid in passwd.values() if uid <= limits.MAX_ID})),
+        dnsmasq=passwd.get("dnsmasq"))
     _check(conf, ids, faults)
     return ids
 
@@ -105,15 +108,17 @@ def allot(conf, entries):
     From the top of the range down, below LAST_GROUP's: groupadd(8) and useradd(8) take the
     number after the highest one up to GID_MAX (60000), and where that is taken the lowest free one, so
     with LAST_GROUP there they give none of the range.  Raises ValueError with the range's bounds where
-    it is used up.
+    it is used up.  A gid that a kept generation has rules for is the last to be taken, as going back would give
+    these to another group.
     """
     taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
     hidden = _hidden_groups()
     low, high = conf.gid_range
     ping = limits.PING_GIDS
-    common = (gid for gid in range(min(high, limits.GIDS[1] - 1), low - 1, -1)
+    kept = generation.kept_gids()
+    common = (gid for gid in _last(kept, range(min(high, limits.GIDS[1] - 1), low - 1, -1))
               if gid not in taken and not ping[0] <= gid <= ping[1])
-    special = (gid for gid in range(ping[1], ping[0] - 1, -1) if gid not in taken)
+    special = (gid for gid in _last(kept, range(ping[1], ping[0] - 1, -1)) if gid not in taken)
     allotted = {}
     for entry in entries:
         gids = special if entry.ping else common
@@ -122,6 +127,26 @@ def allot(conf, entries):
             raise ValueError("{} to {}".format(*(ping if entry.ping else conf.gid_range)))
         allotted[entry.name] = gid
     return allotted
+
+
+def _last(late, numbers):
+    """The numbers, those that are in late after all others."""
+    yield from (number for number in numbers if number not in late)
+    yield from (number for number in numbers if number in late)
+
+
+def others_ids(ids):
+    """A sentence on each id of a generation's (generation.ids()) that is another account's by now."""
+    holders = {"users": [(user.pw_uid, user.pw_name) for user in pwd.getpwall()],
+               "groups": [(group.gr_gid, group.gr_name) for group in grp.getgrall()]}
+    found = []
+    for kind, noun in (("users", "uid"), ("groups", "gid")):
+        names = {}
+        for number, name in holders[kind]:
+            names.setdefault(number, []).append(name)
+        found += [f"its {name} had the {noun} {number}, which {names[number][0]} has by now"
+                  for name, number in ids.get(kind, {}).items() if number in names and name not in names[number]]
+    return found
 
 
 def _hidden_groups():

@@ -5,6 +5,7 @@ The note, in /run/galaf, says whom and what; a grant whose set has no element an
 """
 import dataclasses
 import json
+import pwd
 import time
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def noted():
     """(the last number that was given, [Grant]); (0, []) where nothing is noted."""
     try:
         note = json.loads(NOTE.read_text(encoding="utf-8"))
-        return note["last"], [grants.Grant.of(each) for each in note["grants"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(note["last"]), [grants.Grant.of(each) for each in note["grants"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0, []
 
 
@@ -39,6 +40,27 @@ def alive(table):
     now = clock()
     left = [(grant, _left(table, grant)) for grant in noted()[1] if grant.until is None or grant.until > now]
     return [(grant, seconds) for grant, (there, seconds) in left if there]
+
+
+def holds(grant, ids):
+    """Whether whom a grant is for is who it was: a group of the rules, a user of this machine, by the same number.
+
+    ids: of the generation (generation.ids()).
+    """
+    if grant.kind == "groups":
+        return ids.get("groups", {}).get(grant.name) == grant.ids[0]
+    if grant.kind == "users":
+        try:
+            return pwd.getpwnam(grant.name).pw_uid == grant.ids[0]
+        except KeyError:
+            return False
+    return True
+
+
+def last_number(table):
+    """The number that was given last, also where the note is lost."""
+    names = [name[len(grants.PREFIX):].partition("_")[0] for name in _sets(table)]
+    return max([noted()[0], *(int(name) for name in names if name.isdigit())])
 
 
 def _left(table, grant):

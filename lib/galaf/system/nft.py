@@ -95,6 +95,13 @@ def loaded(table):
     return True
 
 
+def ours():
+    """The names of galaf's tables that are in the kernel, whatever is kept; the built-in one is none of them."""
+    chains = json.loads(run("nft", "-j", "list", "chains", "inet"))["nftables"]
+    return sorted({item["chain"]["table"] for item in chains
+                   if item.get("chain", {}).get("name") == KNOWN_BY} - {CLOSED})
+
+
 def of_another_program(table):
     """Whether another program has a table of this name in the kernel."""
     there = any(item.get("table", {}).get("name") == table
@@ -141,7 +148,7 @@ def load(folder):
     live = _live(table)
     if not live:
         include += _counted(folder, ruleset)
-    kept, fresh = _granted(table, live, ruleset)
+    kept, fresh = _granted(table, live, ruleset, generation.ids(folder))
     farewell = _obsolete(table, live, ruleset + "\n".join(kept))
     others = [f"delete table inet {name}" for name in [*_renamed(table), CLOSED] if name != table and loaded(name)]
     if others:
@@ -162,14 +169,16 @@ def load(folder):
         return Loaded(True, "the table was made anew: the addresses it had learned are gone")
 
 
-def _granted(table, live, ruleset):
+def _granted(table, live, ruleset, ids):
     """nft's lines that keep what is allowed for now: in the table as it is, and in one made anew.
 
-    It is over where the table is gone, or the ruleset is of a galaf that knew no such thing.
+    ids: the generation's.  It is over where the table is gone, who it is for has gone, or the ruleset is of a galaf
+    that knew no such thing.
     """
     if not grants.known(ruleset):
         return [], []
-    kept = [grant for grant, _ in granted.alive(*_renamed(table) or [table])]
+    kept = [grant for grant, _ in granted.alive(([table] if live else _renamed(table) or [table])[0])
+            if granted.holds(grant, ids)]
     return (granted.lines(table, kept, [grant for grant in kept if ("set", grants.own(grant)) not in live]),
             granted.lines(table, kept, kept))
 
@@ -197,6 +206,14 @@ def _guard(table, ruleset):
     files.replace(IN_FORCE, f"create table inet {table}\n{ruleset}", mode=0o600)
 
 
+def as_kept(folder):
+    """Whether what was loaded last is this generation's ruleset; so too where that is not known."""
+    try:
+        return IN_FORCE.read_text(encoding="utf-8").partition("\n")[2] == generation.rules(folder)
+    except (OSError, GalafError):
+        return True
+
+
 def load_closed(table):
     """Loads, in a table's place, the built-in one, which refuses all but loopback, neighbour discovery and DHCP."""
     text = (paths.LIB / "closed.nft").read_text(encoding="ascii")
@@ -207,9 +224,12 @@ def load_closed(table):
 
 
 def unload(table):
-    """Removes the table, and what stands in its place; galaf_guard leaves it so.  True if one was there."""
+    """Removes every table of galaf's, and what stands in its place; galaf_guard leaves it so.  True if one was there.
+
+    table: the one whose counters are kept.
+    """
     IN_FORCE.unlink(missing_ok=True)
-    there = [name for name in (table, CLOSED) if loaded(name)]
+    there = [*ours(), *([CLOSED] if loaded(CLOSED) else [])]
     if table in there:
         with contextlib.suppress(GalafError):       # the disk may be full
             counters.save()
@@ -245,7 +265,5 @@ def _obsolete(table, live, ruleset):
 
 
 def _renamed(table):
-    """The table of the active generation, if it has another name."""
-    folder = generation.good()
-    before = generation.table(folder) if folder else table
-    return [before] if before != table else []
+    """Galaf's tables of other names."""
+    return [name for name in ours() if name != table]

@@ -18,6 +18,7 @@ from . import accounts, localnames
 from .run import CommandFailed, run
 
 SECONDS = 10        # most time for all of it
+NOBODYS = 65533     # a gid that Debian gives to no one: Policy 9.2.2
 AT_ONCE = 16        # processes
 NAMES = 20          # of one process
 PATIENCE = 2        # seconds for a name server that was just started to learn whom to ask
@@ -93,10 +94,10 @@ def _final(domain):
 
 
 def _identity(entry, ids):
-    """setpriv's options for an entry's own id."""
+    """setpriv's options for an entry's own id; a user's has a gid that the user has not, so that nobody traces it."""
     if entry.place[0] == "groups":
         return ("--regid", str(ids.of(entry)), "--clear-groups")
-    return ("--reuid", str(ids.of(entry)), "--clear-groups")
+    return ("--reuid", str(ids.of(entry)), "--regid", str(NOBODYS), "--clear-groups")
 
 
 def _ask(identity, names, deadline):
@@ -115,24 +116,28 @@ def _getent(identity, names, deadline):
 
     Raises CommandFailed where that takes until after the deadline.
     """
-    said = run("timeout", f"{max(deadline - time.monotonic(), 0.1):.1f}", "setpriv", *identity,
-               "sh", "-c", 'getent ahosts "$@" || echo none', "sh", *names)
+    said = run(*_limited(deadline), "setpriv", *identity, "sh", "-c", 'getent ahosts "$@" || echo none', "sh", *names)
     words = {line.split()[0] for line in said.splitlines() if line.strip()}
     return words - {"none"}, "none" not in words
+
+
+def _limited(deadline):
+    """The words before a command that ends it at a deadline, even where whose id it has has stopped it."""
+    return "timeout", "--signal=KILL", f"{max(deadline - time.monotonic(), 0.1):.1f}"
 
 
 def _waited(identity, name, until):
     """Whether the name server was not ready, and was waited for."""
     waited = False
-    while _unready(identity, name) and time.monotonic() < until:
+    while _unready(identity, name, until) and time.monotonic() < until:
         waited = True
         time.sleep(PAUSE)
     return waited
 
 
-def _unready(identity, name):
+def _unready(identity, name, until):
     try:
-        run("setpriv", *identity, "/usr/bin/python3", "-I", "-c", UNREADY, name)
+        run(*_limited(until), "setpriv", *identity, "/usr/bin/python3", "-I", "-c", UNREADY, name)
     except CommandFailed:
         return False
     return True

@@ -5,6 +5,7 @@ NetworkManager runs one as its plug-in and reads /etc/NetworkManager/dnsmasq.d; 
 dnsmasq package runs one as a service and reads /etc/dnsmasq.d.  Both are pointed at the
 options by links, which go again with the package.
 """
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -19,6 +20,7 @@ from .run import CommandFailed, run
 OLDEST = Version("2.87")
 SHIPPED = Path("/usr/share/galaf/NetworkManager")
 GENERATED = paths.STATE / "dnsmasq.d"
+READ = paths.RUNTIME / "options-read"       # the digest of the options that dnsmasq was last started anew for
 _NETWORK_MANAGER = Path("/usr/sbin/NetworkManager")
 LINKS = {
     "NetworkManager": {
@@ -233,9 +235,29 @@ def drop_dead_link():
         options.unlink()
 
 
+def outdated():
+    """Whether dnsmasq has not read the options that are there now; None where that is not known, as since boot."""
+    try:
+        return READ.read_text(encoding="ascii") != _digest()
+    except OSError:
+        return None
+
+
+def _digest():
+    options = GENERATED / "galaf.conf"
+    return hashlib.sha256(options.read_bytes() if options.exists() else b"").hexdigest()
+
+
 def restart(name):
     """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
     listed_names.fill()
+    files.folder(paths.RUNTIME, 0o700)
+    files.replace(READ, "")         # until it is done
+    _restart(name)
+    files.replace(READ, _digest())
+
+
+def _restart(name):
     if name == "NetworkManager":
         if not _running("NetworkManager"):
             return
