@@ -134,6 +134,7 @@ no_waiter() { ! pgrep -f 'galaf_allow --wait' >/dev/null; }
     passes galaf_allow named 198.18.0.10 --for 25s
     granted=$(date +%s%3N)
     passes galaf_allow other 198.18.0.20 --until-reboot
+    number=$(galaf_allow --list --json | jq '.allowed[-1].number')
     passes galaf_firewall reload
     passes in_group named fetch http://198.18.0.10/
     passes galaf_config --set '$.groups.web.rule' 'tcp dport 81'
@@ -147,7 +148,7 @@ no_waiter() { ! pgrep -f 'galaf_allow --wait' >/dev/null; }
     passes galaf_config --yes
     passes galaf_config --set '$.config' '{"table": "wall"}'
     passes galaf_config --yes
-    passes nft list set inet wall allowed/2
+    passes nft list set inet wall "allowed/$number"
     while in_group named fetch http://198.18.0.10/ >/dev/null 2>&1; do sleep 0.05; done
     ended=$(($(date +%s%3N) - granted))
     echo "refused after $ended ms"

@@ -318,7 +318,8 @@ outside_the_range() {
     outside_the_range
     for number in 1 2 3; do galaf_config --set "\$.groups.more-$number" null; done
     passes galaf_config --yes
-    same "59996 59997 59998 59999" "$(echo "$(gid more-3) $(gid more-2) $(gid more-1) $(gid galaf-last)")"
+    same 59999 "$(gid galaf-last)"
+    for name in more-1 more-2 more-3; do [ "$(gid "$name")" -gt 59980 ] || complain "$name" "$(gid "$name")"; done
     outside_the_range
     passes galaf_group delete more-1 --yes
     passes galaf_group delete more-2 --yes
@@ -516,15 +517,21 @@ SH
     fails 2 getent group fresh
 
     # a rename whose apply fails, with an edit before it is undone
-    instead_of /usr/bin/galaf_config <<'SH'
+    instead_of /usr/sbin/nft <<'SH'
 #!/bin/sh
-[ "$1" = --yes ] || exec /usr/bin/galaf_config.real "$@"
-/usr/bin/galaf_config.real --set '$.groups.post.comment' '"another"'
-echo "it did not work" >&2
-exit 1
+[ ! -e /tmp/setting ] || exec /usr/sbin/nft.real "$@"
+if [ "$1" = -c ] && [ "$3" != - ]; then
+    echo "Error: it did not work" >&2
+    exit 1
+elif [ ! -e /tmp/edited ]; then
+    touch /tmp/edited /tmp/setting
+    galaf_config --set '$.groups.post.comment' '"another"'
+    rm /tmp/setting
+fi
+exec /usr/sbin/nft.real "$@"
 SH
     fails 1 galaf_group rename web mail-program
-    mv /usr/bin/galaf_config.real /usr/bin/galaf_config
+    mv /usr/sbin/nft.real /usr/sbin/nft
     says "it did not work" "the group is still web"
     file_says "$CONF" '"comment": "another"' '"web":   {'
     fails 2 getent group mail-program

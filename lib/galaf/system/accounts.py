@@ -109,24 +109,31 @@ def allot(conf, entries):
     number after the highest one up to GID_MAX (60000), and where that is taken the lowest free one, so
     with LAST_GROUP there they give none of the range.  Raises ValueError with the range's bounds where
     it is used up.  A gid that a kept generation has rules for is the last to be taken, as going back would give
-    these to another group.
+    these to another group; a group of the active rules that is gone gets its own again.
     """
     taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
     hidden = _hidden_groups()
     low, high = conf.gid_range
     ping = limits.PING_GIDS
     kept = generation.kept_gids()
+    had = generation.ids(generation.good()).get("groups", {})
     common = (gid for gid in _last(kept, range(min(high, limits.GIDS[1] - 1), low - 1, -1))
               if gid not in taken and not ping[0] <= gid <= ping[1])
     special = (gid for gid in _last(kept, range(ping[1], ping[0] - 1, -1)) if gid not in taken)
     allotted = {}
     for entry in entries:
         gids = special if entry.ping else common
-        gid = next((gid for gid in gids if not (hidden and _is_group(gid))), None)
+        gid = _again(had.get(entry.name), taken, ping if entry.ping else (low, high)) or next(
+            (gid for gid in gids if gid not in allotted.values() and not (hidden and _is_group(gid))), None)
         if gid is None:
             raise ValueError("{} to {}".format(*(ping if entry.ping else conf.gid_range)))
         allotted[entry.name] = gid
     return allotted
+
+
+def _again(gid, taken, span):
+    """The gid that a group of this name had in the active rules, whose files may still have it; None if it's not free."""
+    return gid if gid and gid not in taken and span[0] <= gid <= span[1] and not _is_group(gid) else None
 
 
 def _last(late, numbers):
