@@ -132,7 +132,7 @@ def allot(conf, entries):
 
 
 def _again(gid, taken, span):
-    """The gid that a group of this name had in the active rules, whose files may still have it; None if it's not free."""
+    """The gid that a group had in the active rules, which files may still have; None if it is not free."""
     return gid if gid and gid not in taken and span[0] <= gid <= span[1] and not _is_group(gid) else None
 
 

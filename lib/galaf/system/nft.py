@@ -19,7 +19,8 @@ IN_FORCE = paths.RUNTIME / "in-force.nft"   # what galaf_guard loads if the tabl
 KNOWN_BY = "refused_out"    # a chain that each table of ours has, and no other program's of the same name
 CLOSED = "galaf_closed"     # the table of closed.nft
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
-_RENDERED = re.compile(r"^ip6? daddr @\S+ |( ip6? daddr @\S+)?( update @\S+ \{ ip6? daddr \})? accept$")    # what goes round a rule
+# What goes round a rule.
+_RENDERED = re.compile(r"^ip6? daddr @\S+ |( ip6? daddr @\S+)?( update @\S+ \{ ip6? daddr \})? accept$")
 _FIXES = {
     "is not bitmask": "several ports go in braces, tcp dport { 80, 443 }, several matches in an array",
     "conflicting ": "a match is of one protocol: write several in an array",
