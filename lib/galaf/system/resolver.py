@@ -252,9 +252,9 @@ def restart(name):
     """Has a service start its dnsmasq anew if the service runs, since an option file is read at its start only."""
     listed_names.fill()
     files.folder(paths.RUNTIME, 0o700)
-    files.replace(READ, "")         # until it is done
+    files.replace(READ, "", mode=0o600)         # until it is done
     _restart(name)
-    files.replace(READ, _digest())
+    files.replace(READ, _digest(), mode=0o600)
 
 
 def _restart(name):
