@@ -196,7 +196,7 @@ print(sum(row["packets"] for row in json.load(sys.stdin)["sets"]["post-filter-ou
     datagrams bob echo 2001:2:0:1::10 2 100
     local before
     before=$(galaf_stats --query '$.sets')
-    PYTHONPATH=/usr/lib /usr/bin/python3 -c 'from galaf import counters; counters.save()'
+    PYTHONPATH=/usr/lib /usr/bin/python3 -c 'from galaf.observe import counters; counters.save()'
     nft --stateless --terse list table inet galaf >/tmp/rules
     nft delete table inet galaf
     PYTHONPATH=/usr/lib /usr/bin/python3 -c '
