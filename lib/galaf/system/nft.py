@@ -152,7 +152,7 @@ def load(folder):
     kept, fresh = _granted(table, live, ruleset, generation.ids(folder))
     farewell = _obsolete(table, live, ruleset + "\n".join(kept))
     others = [f"delete table inet {name}" for name in [*_renamed(table), CLOSED] if name != table and loaded(name)]
-    if others:
+    if others or not _guards(table):
         IN_FORCE.unlink(missing_ok=True)
     try:
         _transact(folder, others + farewell, include + "".join(f"{line}\n" for line in kept))
@@ -212,6 +212,14 @@ def as_kept(folder):
     try:
         return IN_FORCE.read_text(encoding="utf-8").partition("\n")[2] == generation.rules(folder)
     except (OSError, GalafError):
+        return True
+
+
+def _guards(table):
+    """Whether galaf_guard has this table to look after, and no other."""
+    try:
+        return IN_FORCE.read_text(encoding="utf-8").startswith(f"create table inet {table}\n")
+    except OSError:
         return True
 
 
