@@ -91,7 +91,7 @@ def _polkit_allows():
              ' read -r process; pkcheck --process "$process" --detail galaf_doctor 1'
              ' --action-id org.freedesktop.NetworkManager.settings.modify.own >&2; echo $?; kill "$process"; }')
     said = run("sh", "-c", asked).strip()
-    cannot_tell = said == "127" and os.path.exists("/usr/bin/pkcheck")      # who asks, as with hidepid=2: it lets nobody
+    cannot_tell = said == "127" and os.path.exists("/usr/bin/pkcheck")  # with hidepid=2; it lets nobody
     return said != "1" and not cannot_tell
 
 
