@@ -180,3 +180,43 @@ join() {
     passes alice "galaf thunderbird-limited cat /proc/self/status"
     says $'NoNewPrivs:\t1' $'Seccomp_filters:\t1'
 }
+
+# homed NAME [OPTION ...]: a user whom systemd-homed keeps, by a record in a home, and in no file of /etc.
+homed() {
+    passes on env NEWPASSWORD=a-word-of-hers homectl create "$1" --storage=directory --enforce-password-policy=no "${@:2}"
+    passes on env PASSWORD=a-word-of-hers homectl activate "$1"
+    fails 1 on grep "^$1:" /etc/passwd
+}
+
+# by USER COMMAND-LINE: runs it as a user with the user's groups.
+by() { on runuser --user "$1" -- sh -c "cd; $2"; }
+
+@test "users whom systemd-homed keeps: listed by name and by group they launch, nobody else does; an entry of users holds" {
+    later systemd-homed libnss-systemd
+    passes on groupadd --gid 990 crew
+    homed grace
+    homed heidi --member-of=crew
+    homed ivan
+    passes on galaf_config --set '$.groups.hers' '{ "users": [ "grace", "%crew" ],
+        "execv": [ "/usr/bin/curl", "-sS", "-m", "5", "…" ], "domains": [ "web.example" ], "rule": "tcp dport 80" }'
+    passes on galaf_config --set '$.users.ivan' '{ "rule": "tcp dport 8080" }'
+    passes on galaf_config --yes
+    says_not "grace: there is" "ivan: there is"
+    for name in grace heidi; do
+        passes by $name 'galaf --list'
+        says hers
+        passes by $name 'galaf hers http://web.example/'
+        says web.example
+        fails 7 by $name 'curl -sS -m 5 http://198.18.0.10:8080/'
+    done
+    fails 125 by ivan 'galaf hers http://web.example/'
+    says "may not start it"
+    passes by ivan 'curl -sS -m 5 http://198.18.0.10:8080/'
+    fails 7 by ivan 'curl -sS -m 5 http://198.18.0.20/'
+    passes on galaf_stats
+    says grace/hers heidi/hers ivan/ivan
+    passes on galaf_doctor file members
+    says_not warning broken
+    fails 1 on galaf_config --set '$.groups.hers.users[0]' judy
+    says '$.groups.hers.users[0]: there is no user '"'judy'"
+}
