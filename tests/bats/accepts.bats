@@ -10,3 +10,12 @@ load helper
     says "accepted and loaded"
     echo "# $output" >&3
 }
+
+@test "each piece of configuration in the manuals, README and SECURITY is in order" {
+    cd "$BATS_TEST_DIRNAME/../.."
+    passes tests/examples man/*.[158] README.md SECURITY.md etc/galaf/galaf_conf.json
+    for page in galaf.1 galaf_conf.json.5 galaf_denied.8 README.md SECURITY.md galaf_conf.json; do
+        says "$page: "
+        says_not "$page: 0"
+    done
+}
