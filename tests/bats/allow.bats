@@ -117,17 +117,19 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
 @test "what is over is tidied up; nothing of it stays in the rules" {
     passes galaf_allow named 198.18.0.10 --for 1s
     passes galaf_allow other 198.18.0.10 --for 90s
+    passes galaf_allow other other.example --for 90s
     eventually 5 tidied_up
     passes galaf_allow --list
     says other 198.18.0.10 "1m "
     says_not named
     passes galaf_allow --end all
-    passes nft list chain inet galaf allowed_out
-    says_not @allowed
+    passes nft list table inet galaf
+    says_not @allowed "set allowed" "set .allowed"
+    passes galaf_doctor rules
     eventually 8 no_waiter
 }
 
-tidied_up() { [ "$(nft list chain inet galaf allowed_out | grep -c @allowed)" = 1 ]; }
+tidied_up() { [ "$(nft list chain inet galaf allowed_out | grep -c @allowed)" = 3 ]; }
 no_waiter() { ! pgrep -f 'galaf_allow --wait' >/dev/null; }
 
 @test "a reload, galaf_config and a table made anew keep it, with the time that it had" {

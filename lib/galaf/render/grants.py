@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .. import mark as marks
 
 PREFIX = "allowed/"                 # of the sets; galaf_conf.json takes no name with a slash
+RESOLVED = ".allowed-"               # of a domain's: dnsmasq takes no slash in a name, and no entry's begins with a dot
 JUMPED = ("allowed_out", "allowed_in")
 CHAINS = (*JUMPED, "allowed_queries", "allowed_elsewhere", "allowed_forward")
 CLOSING = ("closing_out", "closing_in", "closing_forward")      # base chains, there while everything is closed
@@ -74,9 +75,8 @@ class Grant:
 
     @property
     def resolved(self):
-        """What its sets of addresses are called, less _4 and _6: in dnsmasq's options a name has no slash, and an
-        entry's begins with no dot."""
-        return f".allowed-{self.number}"
+        """What its sets of addresses are called, less _4 and _6."""
+        return f"{RESOLVED}{self.number}"
 
 
 def known(ruleset):

@@ -6,6 +6,7 @@ The note, in /run/galaf, says whom and what; a grant whose set has no element an
 import dataclasses
 import json
 import pwd
+import re
 import time
 from pathlib import Path
 
@@ -59,8 +60,7 @@ def holds(grant, ids):
 
 def last_number(table):
     """The number that was given last, also where the note is lost."""
-    names = [name[len(grants.PREFIX):].partition("_")[0] for name in _sets(table)]
-    return max([noted()[0], *(int(name) for name in names if name.isdigit())])
+    return max([noted()[0], *(int(number) for name in _sets(table) for number in re.findall(r"\d+", name)[:1])])
 
 
 def _left(table, grant):
@@ -170,7 +170,8 @@ def _sets(table):
     """The sets of grants that the kernel has."""
     listing = json.loads(run("nft", "-j", "-t", "list", "sets", "inet"))
     found = [item["set"] for item in listing["nftables"] if "set" in item]
-    return [each["name"] for each in found if each["table"] == table and each["name"].startswith(grants.PREFIX)]
+    return [each["name"] for each in found
+            if each["table"] == table and each["name"].startswith((grants.PREFIX, grants.RESOLVED))]
 
 
 def _note(last, every):
