@@ -224,12 +224,30 @@ def before(folder):
 
 def same(folder, texts):
     """Whether a generation (None: there is none) holds just these texts, but for when, by whom and after what."""
-    if folder is None or any(text(folder, name) != texts[name] for name in texts.keys() - {"meta.json"}):
+    return folder is not None and _alike(folder, texts, lambda name: True, ("time", "by", "before"))
+
+
+def replaced(texts):
+    """The name of the generation that one of these texts is a change of, or None.
+
+    The good one; where only the words differ that they come from, such as a comment, what that is a change of.
+    """
+    folder = good()
+    if folder and _alike(folder, texts, lambda name: name not in ("galaf_conf.json", "resolved.json") and
+                         not name.startswith("galaf_conf.d/"), ("time", "by", "before", "version")):
+        return meta(folder).get("before")
+    return folder and folder.name
+
+
+def _alike(folder, texts, counts, unlike):
+    """Whether a generation holds these texts; counts: which files, by name; unlike: keys of meta.json that do not."""
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    if set(filter(counts, there)) != set(filter(counts, texts)):
         return False
-    if {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} != texts.keys():
+    if any(text(folder, name) != texts[name] for name in filter(counts, texts) if name != "meta.json"):
         return False
     try:
-        told = [{key: value for key, value in each.items() if key not in ("time", "by", "before")}
+        told = [{key: value for key, value in each.items() if key not in unlike}
                 for each in (meta(folder), json.loads(texts["meta.json"]))]
     except GalafError:
         return False

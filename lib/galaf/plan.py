@@ -56,11 +56,12 @@ class Plan:
             "meta.json": json.dumps({**self._meta(), "sha256": generation.digest(rules.encode())}) + "\n",
             **({} if ebpf else {"no-ebpf": ""}),    # keeps galaf-mark.service from starting
         }
+        told = {**json.loads(self.texts["meta.json"]), "before": generation.replaced(self.texts)}
+        self.texts["meta.json"] = json.dumps(told) + "\n"
 
     def _meta(self):
         return {"table": self.conf.table, "mode": self.conf.mode, "network_changes": self.conf.network_changes,
-                "ebpf": self.ebpf, "version": VERSION, "time": int(time.time()), "by": journal.caller(),
-                "before": generation.good() and generation.good().name}
+                "ebpf": self.ebpf, "version": VERSION, "time": int(time.time()), "by": journal.caller()}
 
     def outdated(self):
         """Whether something that this was made of has changed since."""

@@ -177,6 +177,11 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     passes galaf_config --yes                   # a change
     second=$(basename "$(readlink /var/lib/galaf/good)")
     passes galaf_config --yes                   # none
+    passes galaf_config --set '$.groups.web.comment' '"one"'
+    passes galaf_config --yes                   # words, which allow nothing else
+    says "nothing changed"
+    passes galaf_config --set '$.groups.web.comment' '"two"'
+    passes galaf_config --yes
     passes galaf_config --rollback
     says "enforced: generation $first,"
     echo '{ "groups": { "web": { "rule": "tcp dport 8080" } } }' >"$CONF"
