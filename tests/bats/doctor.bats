@@ -76,6 +76,23 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds warning probe_out "not tried, since the mode is audit"
 }
 
+@test "rules: made by an older galaf, before galaf_allow was, and loaded after an upgrade" {
+    good=$(readlink -f /var/lib/galaf/good)
+    cp -a "$good" /root/kept
+    sed -i -e '/jump allowed_/d' -e '/chain allowed_[a-z]* {$/,/}/d' -e '/chain allowed_[a-z]* {.*}/d' "$good/ruleset.nft"
+    fails 1 grep allowed_ "$good/ruleset.nft"
+    sed -i "s/\"sha256\": \"[0-9a-f]*/\"sha256\": \"$(sha256sum "$good/ruleset.nft" | cut -d ' ' -f 1)/" "$good/meta.json"
+    galaf_firewall stop
+    passes galaf_firewall start
+    finds ok rules
+    nft insert rule inet galaf output accept
+    finds broken rules "chain output"
+    rm -r "$good"
+    mv /root/kept "$good"
+    passes galaf_firewall start
+    finds ok rules
+}
+
 @test "rules, file, probe_out: before the first galaf_config" {
     galaf_firewall stop
     mv /var/lib/galaf/good /var/lib/galaf/elsewhere
