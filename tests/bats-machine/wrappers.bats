@@ -219,4 +219,7 @@ by() { on runuser --user "$1" -- sh -c "cd; $2"; }
     says_not warning broken
     fails 1 on galaf_config --set '$.groups.hers.users[0]' judy
     says '$.groups.hers.users[0]: there is no user '"'judy'"
+    homed judy --member-of=hers
+    fails 1 on galaf_doctor members
+    says "hers has the member judy"
 }
