@@ -140,6 +140,7 @@ higher_version() {
     local first
     first=$(resolver; getcap /usr/bin/galaf)
     local -x DPKG_MAINTSCRIPT_NAME=postinst DPKG_MAINTSCRIPT_PACKAGE=galaf      # as dpkg has it
+    echo '# of 0.1.0' >/etc/sysctl.d/60-galaf.conf
     passes /var/lib/dpkg/info/galaf.postinst configure 0.1.0
     passes /var/lib/dpkg/info/galaf.postinst configure ""
     unset DPKG_MAINTSCRIPT_NAME DPKG_MAINTSCRIPT_PACKAGE
