@@ -25,7 +25,7 @@
 #define REFUSED_SHARE 128
 
 struct asking {
-	__u8 comm[16];		/* of the thread that asked, as in struct seen */
+	__u8 comm[16];		/* of the program that asked, as in struct seen */
 };
 
 struct question {

@@ -11,6 +11,7 @@
 #include <asm/socket.h>
 #include <linux/socket.h>
 #include "answers.h"
+#include "program.h"
 
 #define SEEN_SHARE 1024
 #define NOBODY 0xffff	/* the mark of whom the mark can't hold: mark.py, OTHERS */
@@ -19,13 +20,14 @@ struct destination {
 	__u32 address[4];	/* as on the wire; IPv4 as ::ffff:a.b.c.d */
 	__u16 port;
 	__u16 protocol;
-	__u8 comm[16];		/* the calling thread's name; no char: bpftool's JSON escapes it badly */
+	__u8 comm[16];		/* as program_name() has it; no char: bpftool's JSON escapes it badly */
 };
 
 struct seen {
 	struct tries tries;
 	struct destination to;
 	__u32 pid;		/* the last process */
+	__u64 inode, size;	/* of the executable of the first one, by which it is known again */
 };
 
 /* The cookie of the network namespace in which galaf_mark ran, which writes it here. */
@@ -70,10 +72,12 @@ static __always_inline void note_seen(struct bpf_sock_addr *ctx, struct seen *ne
 	if (!place.mark)
 		place.mark = NOBODY;
 	old = find(&galaf_seen, SEEN_SHARE, &place, __builtin_offsetof(struct seen, to), &new->to, sizeof(new->to) / 4);
-	if (old)
+	if (old) {
 		old->pid = new->pid;
-	else
-		bpf_map_update_elem(&galaf_seen, &place, new, BPF_ANY);
+		return;
+	}
+	note_executable(&new->inode, &new->size);
+	bpf_map_update_elem(&galaf_seen, &place, new, BPF_ANY);
 }
 
 static __always_inline int seen(struct bpf_sock_addr *ctx, struct seen *new)
@@ -85,7 +89,7 @@ static __always_inline int seen(struct bpf_sock_addr *ctx, struct seen *new)
 	new->to.port = bpf_ntohs(ctx->user_port);
 	new->to.protocol = ctx->protocol;
 	new->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(new->to.comm, sizeof(new->to.comm));
+	program_name(new->to.comm);
 	if (new->to.port == DNS && ctx->protocol == IPPROTO_UDP)
 		note_asking(ctx, new->to.comm);
 	note_seen(ctx, new);

@@ -106,6 +106,98 @@ root web curl web.example 198.18.0.10 tcp 8080 2" "$(denied '"{user} {group} {} 
     same "" "$(denied '"" if '"$before"' - 1 <= moment(d["last"]) <= time.time() else d')" "rows with wrong times"
 }
 
+# threads COMMAND ...: runs it once there is /tmp/threads.py, in which a thread with a name of its own tries
+# addresses at a port, and a name.
+threads() {
+    cat >/tmp/threads.py <<'PY'
+import socket, sys, threading
+def resolver():
+    open("/proc/thread-self/comm", "w").write("DNS Resolver #1")
+    for address in sys.argv[2:]:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            try: probe.connect((address, int(sys.argv[1])))
+            except OSError: pass
+    try: socket.getaddrinfo("other.example", 80)
+    except OSError: pass
+thread = threading.Thread(target=resolver)
+thread.start()
+thread.join()
+PY
+    chmod 755 /tmp/threads.py
+    passes "$@"
+}
+
+@test "the program is the process, not its thread, with its executable where that is known, dead or alive" {
+    printf '#!/usr/bin/python3\nexec(open("/tmp/threads.py").read())\n' >/usr/bin/resolving
+    chmod 755 /usr/bin/resolving
+    install -m 755 /bin/bash /usr/local/bin/renamed
+    threads as alice /usr/bin/python3 /tmp/threads.py 993 198.18.0.10
+    threads in_group web resolving 993 198.18.0.20
+    as bob /usr/local/bin/renamed -c 'echo $$ >/tmp/renamed; echo >/dev/tcp/198.18.0.30/993; read' \
+        < <(exec sleep 60 3>&-) 3>&- 2>/dev/null &
+    passes eventually 10 bash -c 'galaf_denied --user bob | grep -q 198.18.0.30'
+    same "alice/alice python3 $(realpath /usr/bin/python3) 198.18.0.10
+alice/alice python3 $(realpath /usr/bin/python3) other.example
+bob/bob renamed /usr/local/bin/renamed 198.18.0.30
+root/web resolving /usr/bin/resolving 198.18.0.20
+root/web resolving /usr/bin/resolving other.example" "$(denied '"{user}/{group} {} {} {}".format(*d["programs"], *d["executables"], d["destination"] or d["domain"], **d) if d["user"] != "dnsmasq" else ""')"
+    passes galaf_denied --program resolving
+    says "| /usr/bin/resolving | 198.18.0.20" other.example
+    says_not python3 renamed
+    passes galaf_denied --program /usr/local/bin/renamed
+    says 198.18.0.30
+    says_not 198.18.0.20
+    passes galaf_denied --program renamed --since 20s
+    says 198.18.0.30
+    passes galaf_denied --program "DNS Resolver #1"
+    same "nothing was refused" "$output"
+    sleep 2.1
+    passes galaf_denied --since 1s
+    same "nothing was refused" "$output"
+    kill "$(cat /tmp/renamed)"
+    rm /usr/bin/resolving /usr/local/bin/renamed
+}
+
+# on_terminal COLUMNS COMMAND ...: runs it on a terminal of so many columns, at which $TYPED is typed.
+on_terminal() {
+    passes /usr/bin/python3 -c '
+import fcntl, os, pty, struct, sys, termios
+process, terminal = pty.fork()
+if not process:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, int(sys.argv[1]), 0, 0))
+    os.environ.pop("COLUMNS", None)
+    os.execvp(sys.argv[2], sys.argv[2:])
+os.write(terminal, os.environ.get("TYPED", "").encode())
+said = b""
+while True:
+    try: piece = os.read(terminal, 65536)
+    except OSError: break
+    if not piece: break
+    said += piece
+print(said.decode().replace("\r", ""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))' "$@"
+}
+
+@test "a row for a program and its destination, whatever the address; 80 columns on a terminal of 80" {
+    long=a-long-name-of-a-host-that-fits-in-no-column.somewhere.other.example
+    fails 7 in_group web fetch -4 http://web.example:8080/
+    fails 7 in_group web fetch -6 http://web.example:8080/
+    fails 7 as alice fetch -g 'http://[2001:2:0:1::10]:993/'
+    fails 6 as alice fetch "http://$long/"
+    passes galaf_denied
+    same 1 "$(grep -c 'root/web *| /usr/bin/curl *| web.example *| tcp 8080' <<<"$output")" "rows of web.example"
+    same 1 "$(grep -c '2001:2:0:1::10 *| tcp 993' <<<"$output")" "rows of the address"
+    same 1 "$(grep -c "$long " <<<"$output")"
+    on_terminal 80 galaf_denied
+    says web.example "tcp 8080" "tcp 993"
+    same "" "$(LC_ALL=C.UTF-8 grep -E '.{81}' <<<"$output" || true)" "lines that are longer"
+    for wanted in "${output%%names that*}!2001:2:0:1::10" "${output#*names that}!$long"; do
+        same "${wanted#*!}" "$(awk -F ' *[|] *' '/alice/ { on = 1 } on { printf "%s", $7 }' <<<"${wanted%!*}")"
+    done
+    on_terminal 200 galaf_denied
+    says "$(date +%Y-)" "$long"
+}
+
 @test "names that strict DNS refused, with who asked; nothing of it is looked up" {
     fails 6 in_group web fetch http://other.example/
     fails 6 as bob fetch http://six.example/

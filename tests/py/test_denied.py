@@ -322,3 +322,25 @@ def test_a_name_is_allowed_by_now_where_the_name_server_answers_for_it(entry, qu
 def test_a_faulty_configuration_is_named():
     with pytest.raises(GalafError, match=r"galaf_conf.json: \$\.groups\.web\.rule"):
         suggest.suggest({"groups": {"web": {"rule": "accept"}}}, [name("a.example")], "galaf_conf.json")
+
+
+def test_addresses_of_a_name_and_its_threads_are_one_row_and_ports_are_not():
+    rows = [refusal("198.18.0.10", domain="web.example")._replace(programs=("curl",), first=NOW - 9),
+            refusal("2001:db8::10", domain="web.example")._replace(programs=("curl",), tries=4, last=NOW + 1),
+            refusal("198.18.0.10", 443, domain="web.example")._replace(programs=("curl",)),
+            refusal("198.18.0.10", domain="web.example")._replace(programs=("wget",)),
+            name("web.example"), name("web.example", mark=ROOT)]
+    assert [(one.way, one.programs, one.port, one.tries, one.last) for one in denied.joined(rows)] == [
+        ("out", ("curl",), 443, 1, NOW), ("out", ("wget",), 80, 1, NOW), ("name", (), None, 1, NOW),
+        ("name", (), None, 1, NOW), ("out", ("curl",), 80, 5, NOW + 1)]
+    same = [row._replace(executables=("/usr/lib/firefox-esr/firefox-esr",), programs=(who,))
+            for row in rows[:2] for who in ("firefox-esr", "Socket Process")]
+    assert len(denied.joined(same)) == 1
+
+
+@pytest.mark.parametrize("programs, executables, words", [
+    ((), (), ""), (("curl",), (), "curl"), (("curl",), ("/usr/bin/curl",), "/usr/bin/curl"),
+    (("firefox-esr",), ("/tmp/x",), "firefox-esr (/tmp/x)"),
+    (("a-very-long-nam",), ("/usr/bin/a-very-long-name",), "/usr/bin/a-very-long-name")])
+def test_a_name_that_is_another_than_the_executables_is_said_beside_it(programs, executables, words):
+    assert denied.program_words(refusal("198.18.0.10")._replace(programs=programs, executables=executables)) == words

@@ -19,7 +19,8 @@ ANSWER = struct.Struct(watch.BYTE_ORDER + "QQQ16sHH128s16sI")       # struct ans
 Resolved = namedtuple("Resolved", "name program when")
 Resolved.__doc__ = """The name that a program last resolved to an address.
 
-name: as name() writes it; program: the name of the thread that asked, as watch.text() has it; when: seconds since 1970.
+name: as name() writes it; program: the name of the process that asked, as watch.text() has it; when: in seconds since
+1970.
 """
 
 Refused = namedtuple("Refused", "mark name type count first last program")

@@ -24,7 +24,7 @@ TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 
          35: "NAPTR", 64: "SVCB", 65: "HTTPS", 255: "ANY"}
 
 Refusal = namedtuple("Refusal", "way mark programs source destination domain protocol port types tries first last "
-                                "answer", defaults=(None,))
+                                "answer executables", defaults=(None, ()))
 Refusal.__doc__ = """Something that was refused.
 
 way: "out", "in" or "name", a name that dnsmasq refused; "more-out", "more-in" and "more-name" add up
@@ -34,15 +34,16 @@ destination: addresses as text, None for "name".  domain: what the application h
 the address, or the refused name; None if not known.  protocol: IP's number; port: 0 where the
 protocol has none; both None for "name", which alone has types, the numbers of DNS records.
 tries: packets, or queries.  first, last: seconds since 1970, None if not known.  answer: the
-answers.Resolved that domain comes from, None elsewhere.
+answers.Resolved that domain comes from, None elsewhere.  executables: the paths of programs, sorted, as far
+as they are known.
 """
 
 
-def outgoing(counts, seen, resolved, now):
+def outgoing(counts, seen, resolved, now, executable=lambda one: None):
     """The Refusals of the sets in OUT.
 
     counts: {set: [counters.Count]}; seen: [watch.Seen]; resolved: as answers.resolved() has
-    it; now: seconds since 1970.
+    it; now: seconds since 1970; executable: gives a Seen's path, or None.
     """
     asked = {}
     for one in seen:
@@ -59,7 +60,8 @@ def outgoing(counts, seen, resolved, now):
         first = min((one.first for one in programs if last is None or one.first <= last), default=None)
         answer = resolved.get((mark, address))
         yield Refusal("out", mark, tuple(sorted({one.comm for one in programs})), None, destination,
-                      answer and answer.name, protocol, port, (), count.packets, first, last, answer)
+                      answer and answer.name, protocol, port, (), count.packets, first, last, answer,
+                      _known(map(executable, programs)))
 
 
 def incoming(counts, now):
@@ -70,15 +72,37 @@ def incoming(counts, now):
                       last_time(count, now))
 
 
-def unresolved(refused):
-    """The Refusals of names, one for all types of record; refused: [answers.Refused]."""
-    queries = {}
+def unresolved(refused, seen=(), executable=lambda one: None):
+    """The Refusals of names, one for all types of record; refused: [answers.Refused]; the rest: as for outgoing()."""
+    queries, same_name = {}, {}
+    for one in seen:
+        same_name.setdefault((one.mark, one.comm), []).append(one)
     for one in refused:
         queries.setdefault((one.mark, one.name), []).append(one)
     for (mark, name), same in queries.items():
         yield Refusal("name", mark, tuple(sorted({one.program for one in same})), None, None, name, None, None,
                       tuple(sorted(one.type for one in same)), sum(one.count for one in same),
-                      min(one.first for one in same), max(one.last for one in same))
+                      min(one.first for one in same), max(one.last for one in same), None,
+                      _known(executable(each) for one in same for each in same_name.get((mark, one.program), ())))
+
+
+def _known(paths):
+    """These paths, each once, sorted, but None."""
+    return tuple(sorted(set(paths) - {None}))
+
+
+def joined(refusals):
+    """Those on the way out that one program tried alike as one: by another address of a name, or another thread."""
+    found = {}
+    for one in refusals:
+        key = ((one.way, one.mark, one.executables or one.programs, one.domain or one.destination, one.protocol,
+                one.port) if one.way == "out" else id(one))
+        before = found.get(key)
+        found[key] = one if before is None else one._replace(
+            tries=before.tries + one.tries, programs=tuple(sorted({*before.programs, *one.programs})),
+            first=min(filter(None, (before.first, one.first)), default=None),
+            last=max(filter(None, (before.last, one.last)), default=None))
+    return sorted(found.values(), key=lambda one: one.last or 0)
 
 
 def more(counts, names_left_out, now):
@@ -97,9 +121,20 @@ def last_time(count, now):
     return None if count.expires is None else now - TIMEOUT + count.expires
 
 
-def fits(refusal, user, group, since):
-    """Whether a refusal is of a user and a group, each a name, a number or None for any, and not older than since."""
+def is_program(refusal, program):
+    """Whether a refusal is of a program: its name, its path, or the last part of that."""
+    return program in refusal.programs or any(program in (path, path.rpartition("/")[2])
+                                              for path in refusal.executables)
+
+
+def fits(refusal, user, group, since, program=None):
+    """Whether a refusal is of a user, a group and a program, each None for any, and not older than since.
+
+    A user or a group is a name or a number; see is_program().
+    """
     if since is not None and refusal.last is not None and refusal.last < since:
+        return False
+    if program is not None and not is_program(refusal, program):
         return False
     if user is None and group is None:
         return True
@@ -119,6 +154,22 @@ def type_names(numbers):
     return ", ".join(TYPES.get(number, f"TYPE{number}") for number in numbers)
 
 
+def program_words(refusal):
+    """The programs of a refusal: the path where it is known, and a name that is not the path's own."""
+    own = {path.rpartition("/")[2][:15] for path in refusal.executables}
+    names = [name for name in refusal.programs if name not in own]
+    paths = ", ".join(refusal.executables)
+    return f"{', '.join(names)} ({paths})" if names and paths else paths or ", ".join(names)
+
+
 def clock(when):
     """A time for people; when: seconds since 1970, or None."""
     return "" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
+def short_clock(when, now):
+    """A time for people, in 11 characters at most; when, now: seconds since 1970, or when None."""
+    if when is None:
+        return ""
+    there, here = time.localtime(when), time.localtime(now)
+    return time.strftime("%H:%M:%S" if there[:3] == here[:3] else "%m-%d %H:%M", there)

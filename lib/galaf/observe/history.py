@@ -22,7 +22,7 @@ HOURLY = 60 * DAY               # then they are kept by the hour
 DAILY = 730 * DAY               # and then by the day
 PATIENCE = 60                   # seconds; a reset may take 20
 MOST_ROWS = 300_000             # about 25 MB
-_UNITS = {"m": 60, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_UNITS = {"s": 1, "m": 60, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sample (time INTEGER, name TEXT, mark INTEGER, packets INTEGER, bytes INTEGER,
     PRIMARY KEY (time, name, mark)) WITHOUT ROWID;
@@ -156,11 +156,11 @@ def beginning(connection):
 
 
 def parse_since(text, now, boot):
-    """The time that "boot", a span such as 90m, 1h, 7d or 2w, or a local date means, in seconds since 1970.
+    """The time that "boot", a span such as 20s, 90m, 1h, 7d or 2w, or a local date means, in seconds since 1970.
 
     now, boot: seconds since 1970.  Raises GalafError for anything else.
     """
-    span = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    span = re.fullmatch(r"(\d{1,6})([smhdw])", text)
     if text == "boot":
         return boot
     if span:
@@ -168,5 +168,5 @@ def parse_since(text, now, boot):
     try:
         return datetime.datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        raise GalafError(f"{text}: not a time: write boot, a span such as 90m, 1h, 7d or 2w, "
+        raise GalafError(f"{text}: not a time: write boot, a span such as 20s, 90m, 1h, 7d or 2w, "
                          "or a date such as 2026-01-31 or '2026-01-31 18:00'") from None

@@ -13,18 +13,19 @@ from ..system.run import run
 MAP = paths.BPF_PINS / "socket_watch" / "map" / "galaf_seen"
 BYTE_ORDER = "<" if sys.byteorder == "little" else ">"
 PLACE = struct.Struct(BYTE_ORDER + "II")                # struct place
-SEEN = struct.Struct(BYTE_ORDER + "QQQ16sHH16sI")       # struct seen
+SEEN = struct.Struct(BYTE_ORDER + "QQQ16sHH16sIQQ")     # struct seen
 PLAIN = re.compile(r"[\w #()+.:@~-]", re.ASCII)       # of a name that its owner may choose: neither shell nor table
 _ENTRY = re.compile(r'"key":\[([0-9a-f]+)"\],"value":\[([0-9a-f]+)"\]')
 
-Seen = namedtuple("Seen", "mark address protocol port comm count first last pid")
+Seen = namedtuple("Seen", "mark address protocol port comm count first last pid inode size", defaults=(0, 0))
 Seen.__doc__ = """One program's tries for one destination.
 
 mark: as in galaf.mark; address: an ipaddress object, IPv4 also where an IPv6 socket asked for
-it as ::ffff:a.b.c.d; protocol: IP's number, 6 TCP, 17 UDP; port: 0 to 65535; comm: the thread's
+it as ::ffff:a.b.c.d; protocol: IP's number, 6 TCP, 17 UDP; port: 0 to 65535; comm: the process's
 name, up to 15 bytes that the program itself may choose (see text());
 count: connect(2) and, with an address, sendto(2) calls, from 1; first, last: seconds since 1970;
-pid: the process that tried last, which may be gone.
+pid: the process that tried last, which may be gone; inode, size: of the executable of the one that tried first, 0
+where it has none.
 """
 
 
@@ -60,14 +61,14 @@ def started():
 def decode(key, value, epoch):
     """The Seen of a key and value of the map; epoch: when the machine started, in seconds since 1970."""
     mark, _ = PLACE.unpack(key)
-    count, first, last, address, port, protocol, comm, pid = SEEN.unpack(value)
+    count, first, last, address, port, protocol, comm, pid, inode, size = SEEN.unpack(value)
     address = ipaddress.IPv6Address(address)
     return Seen(mark, address.ipv4_mapped or address, protocol, port, text(comm), count,
-                epoch + first / 1e9, epoch + last / 1e9, pid)
+                epoch + first / 1e9, epoch + last / 1e9, pid, inode, size)
 
 
 def text(comm):
-    """A thread's name, which any user chooses, safe to be shown and pasted.
+    """A process's name, which any user chooses, safe to be shown and pasted.
 
     What is not in PLAIN is written as \\xNN: what a terminal, a shell, JSON or the columns of a table take
     for their own.
