@@ -443,6 +443,83 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     fails 7 internet curl --silent --max-time 1 http://192.0.2.2:8000/
 }
 
+# number WORDS: of the line of galaf_denied that has these words.
+number() { galaf_denied | awk -F ' *[|] *' -v words="$1" 'index($0, words) { print $2 }'; }
+
+@test "--denied: a line of galaf_denied, as it was read, whatever has come between" {
+    galaf_denied --clear >/dev/null
+    fails 7 in_group web fetch http://web.example:8080/
+    fails 7 as alice fetch http://198.18.0.20:993/
+    fails 6 in_group named fetch http://other.example/
+    line=$(number "198.18.0.20 ")
+    # a rogue's tries move the lines, and are not what was read
+    fails 7 as alice fetch http://198.18.0.30:22/
+    for port in 81 82 83; do fails 7 as bob fetch http://198.18.0.20:$port/; done
+    passes galaf_allow --denied "$line" --for 1m
+    says "line $line: galaf_allow --user alice 198.18.0.20 --port tcp/993" "alice may reach 198.18.0.20 tcp 993, for 1m"
+    passes as alice fetch http://198.18.0.20:993/
+    fails 7 as alice fetch http://198.18.0.30:22/
+    fails 7 as alice fetch http://198.18.0.20:80/
+    fails 7 as bob fetch http://198.18.0.20:993/
+
+    passes galaf_allow --denied "$(number "web.example ")"
+    says "galaf_allow web web.example --port tcp/8080"
+    passes in_group web fetch -4 http://web.example:8080/
+    passes in_group web fetch -6 http://web.example:8080/
+    fails 7 in_group web fetch http://web.example:443/
+    passes galaf_allow --denied "$(number "other.example ")"
+    says "named may reach other.example, for 10m"
+    passes in_group named fetch http://other.example/
+    fails 6 in_group web fetch http://other.example/
+}
+
+@test "--denied at a terminal asks, and only yes allows it" {
+    galaf_denied --clear >/dev/null
+    fails 7 as alice fetch http://198.18.0.20:993/
+    line=$(number "198.18.0.20 ")
+    for typed in "" n no; do
+        run bash -c 'printf "%s\n" "$1" | script -qec "galaf_allow --denied $2" /dev/null' bash "$typed" "$line"
+        says "allow it? [y/N]" "nothing was changed"
+        same 1 "$status"
+        fails 7 as alice fetch http://198.18.0.20:993/
+    done
+    run bash -c 'echo y | script -qec "galaf_allow --denied $1" /dev/null' bash "$line"
+    says "alice may reach 198.18.0.20 tcp 993"
+    passes as alice fetch http://198.18.0.20:993/
+}
+
+@test "--denied: what no line can say, in one plain line" {
+    passes galaf_allow named 198.18.0.10
+    rm -f /run/galaf/denied.json
+    refuse "no lines were shown since the machine started: run galaf_denied" galaf_allow --denied 1
+    galaf_denied --clear >/dev/null
+    galaf_denied >/dev/null
+    refuse "no line was shown" galaf_allow --denied 1
+    fails 1 as alice ping -n -c 1 -W 1 198.18.0.30
+    fails 7 internet curl -sS --max-time 3 http://192.0.2.2:2222/
+    fails 7 setpriv --reuid 70000 --regid 70000 --clear-groups curl -sS --max-time 3 http://198.18.0.20:993/
+    groupadd --gid 31234 passing
+    fails 7 setpriv --reuid 1000 --regid 31234 --clear-groups curl -sS --max-time 3 http://198.18.0.10:993/
+    ping=$(number " icmp ") inbound=$(number 2222) others=$(number others) passing=$(number passing)
+    refuse "line $ping is icmp, which is not allowed by itself: galaf_allow --user alice 198.18.0.30 allows every protocol" galaf_allow --denied "$ping"
+    refuse "galaf_allow GROUP 192.0.2.1 --inbound tcp/2222" galaf_allow --denied "$inbound"
+    refuse "others: nobody is known" galaf_allow --denied "$others"
+    refuse "there is no application group 'passing'" galaf_allow --denied "$passing"
+    groupmod --new-name renamed passing
+    refuse "alice/passing is another by now" galaf_allow --denied "$passing"
+    groupdel renamed
+    refuse "the lines that were shown are 1 to 4" galaf_allow --denied 5
+    refuse "the lines that were shown are 1 to 4" galaf_allow --denied 0
+    sed -i 's/"session": "[^"]*"/"session": "7"/' /run/galaf/denied.json
+    refuse "another login was shown lines since" galaf_allow --denied 1
+    echo '{' >/run/galaf/denied.json
+    refuse "/run/galaf/denied.json: damaged" galaf_allow --denied 1
+    fails 2 galaf_allow --denied 1 named
+    fails 2 galaf_allow --denied 1 --port 80
+    fails 2 galaf_allow named --yes
+    same "600 root root" "$(stat -c '%a %U %G' /run/galaf/denied.json)"
+}
+
 @test "bad input: one plain line, and nothing is changed" {
     passes galaf_allow named 198.18.0.10
     useradd --uid 70000 --no-create-home above 2>/dev/null || true
