@@ -143,10 +143,12 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds broken strict_dns "reaches whatever resolver is at 127.0.2.53"
     same "$before" "$(wire_packets)"
     passes galaf_firewall start
-    # dnsmasq, on another processor, reads a mark of 0 now and then, which its allow-list lets pass
-    nft insert rule inet galaf post_out oif lo udp dport 53 ct direction original numgen inc mod 50 49 ct mark set 0
+    # one query in fifty comes without a mark, as in a moment before it has its own, and dnsmasq's allow-list lets it pass
+    nft add table inet late
+    nft add chain inet late output '{ type filter hook output priority 400; }'
+    nft add rule inet late output oif lo udp dport 53 numgen inc mod 50 49 ct mark set 0
     finds broken strict_dns "queries by a program outside every group were answered"
-    passes galaf_firewall start
+    nft delete table inet late
     finds ok strict_dns "more than a plain question does not reach dnsmasq"
     nft flush chain inet galaf queries_in
     finds broken strict_dns "queries that are more than plain questions reach dnsmasq" "galaf_config"
