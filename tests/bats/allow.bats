@@ -176,16 +176,8 @@ no_waiter() { ! pgrep -f 'galaf_allow --wait' >/dev/null; }
 }
 
 @test "a TCP connection that was begun goes on when the time is up, and after --end" {
-    passes galaf_allow named 198.18.0.10 --port 80 --for 2s
-    in_group named /usr/bin/python3 -c '
-import os, socket, time
-held = socket.create_connection(("198.18.0.10", 80))
-open("/tmp/held", "w").close()
-while not os.path.exists("/tmp/go"):
-    time.sleep(0.05)
-held.sendall(b"GET / HTTP/1.1\r\nHost: held\r\nConnection: close\r\n\r\n")
-open("/tmp/reply", "wb").write(held.recv(4096))' >/dev/null 2>&1 3>&- &
-    eventually 5 test -e /tmp/held
+    passes galaf_allow named 198.18.0.10 --port 80 --for 4s
+    hold_connection named 198.18.0.10 80
     eventually 5 fails 7 in_group named fetch http://198.18.0.10/
     touch /tmp/go
     eventually 5 grep -q "held 80" /tmp/reply

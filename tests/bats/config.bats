@@ -68,20 +68,6 @@ third_machine() {
     sysctl -qw net.ipv4.ip_forward=1
 }
 
-# hold_connection GROUP ADDRESS PORT: opens one that asks for a page once /tmp/go is there.
-hold_connection() {
-    in_group "$1" /usr/bin/python3 -c '
-import os, socket, sys, time
-held = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-open("/tmp/held", "w").close()
-while not os.path.exists("/tmp/go"):
-    time.sleep(0.05)
-held.sendall(b"GET / HTTP/1.1\r\nHost: held\r\nConnection: close\r\n\r\n")
-open("/tmp/reply", "wb").write(held.recv(4096))
-' "$2" "$3" 3>&- &
-    eventually 20 test -e /tmp/held
-}
-
 # on_terminal INPUT COMMAND ...: runs it on a terminal that types the input.
 on_terminal() {
     run script --quiet --return --command "${*:2}" /dev/null < <(printf "%b" "$1"; sleep 2)

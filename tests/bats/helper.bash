@@ -33,6 +33,20 @@ wire_packets() { internet nft list counter inet wire "${1:-wire_packets}" | awk 
 fetch() { curl --silent --show-error --max-time 5 --noproxy '*' "$@"; }
 export -f fetch
 
+# hold_connection GROUP ADDRESS PORT: opens one that asks for a page once /tmp/go is there; /tmp/reply has what came.
+hold_connection() {
+    in_group "$1" /usr/bin/python3 -c '
+import os, socket, sys, time
+held = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+open("/tmp/held", "w").close()
+while not os.path.exists("/tmp/go"):
+    time.sleep(0.05)
+held.sendall(b"GET / HTTP/1.1\r\nHost: held\r\nConnection: close\r\n\r\n")
+open("/tmp/reply", "wb").write(held.makefile("rb").read())
+' "$2" "$3" 3>&- &
+    eventually 20 test -e /tmp/held
+}
+
 # configure [OPTION ...]: takes a galaf_conf.json from standard input and applies it.
 configure() {
     cat >"$CONF"
