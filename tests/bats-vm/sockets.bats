@@ -41,7 +41,46 @@ families() {
 
 sorted() { xargs -n 1 <<<"$*" | sort | xargs; }
 
+# secrets SINCE UNTIL [FILTER]: the frames between these times that hold what families.py sends.
+secrets() {
+    tcpdump -Attnr /run/machine/wire.pcap "${3:-}" 2>/dev/null | awk -v since="$1" -v until="$2" '
+        /^[0-9]+\.[0-9]+ / { at = $1 } /secret of a family/ && at > since && at < until'
+}
+
+# These two come first: once a module is loaded only a reboot is sure to take it away.
+
+@test "without eBPF: the doctor says so, and the file for modprobe denies them" {
+    passes on galaf_config --yes --no-ebpf
+    run on galaf_doctor families
+    says "broken " "Ethernet frames" "galaf_config without --no-ebpf" "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
+    on ln -s /usr/share/galaf/modprobe.d/galaf-sockets.conf /etc/modprobe.d/
+    passes on galaf_doctor families
+    says "ok " "/etc/modprobe.d"
+    began=$(now)
+    same "$(sorted "$OPEN")" "$(families)"
+    passes alice "/opt/bypass/module_sockets.py pppoe"
+    same EAFNOSUPPORT "$output"
+    same "" "$(secrets "$began" "$(now)")" "what families.py sent"
+    passes on sh -c 'modprobe pppoe && /opt/bypass/module_sockets.py pppoe'     # as pppd needs it then
+    same "done" "$output"
+    passes on apt-get remove -q -y galaf
+    passes on ls -A /etc/modprobe.d
+    says_not galaf
+    passes install "./$DEB"
+    passes on galaf_config --yes
+}
+
+@test "without either, of all that a kernel has for an ordinary user PPPoE alone sends frames" {
+    on galaf_mark stop
+    began=$(now)
+    same "$(sorted "$OPEN $MORE")" "$(families)"
+    gets_out pppoe
+    [ -n "$(secrets "$began" "$(now)")" ] || complain "families.py sends nothing"
+    same "" "$(secrets "$began" "$(now)" "not ether proto 0x8864")" "what left beside PPPoE"
+}
+
 @test "without the firewall each gets packets out" {
+    on galaf_firewall stop
     for way in $WAYS; do
         gets_out "$way"
     done
@@ -65,12 +104,6 @@ sorted() { xargs -n 1 <<<"$*" | sort | xargs; }
     gets_out sctp       # all packets before this one have been counted
     same "" "$(sent "$began" "$SENT" | awk -v ended="$ended" '$1 < ended')" "what was sent"
     same "" "$(secrets "$began" "$ended")" "what families.py sent"
-}
-
-# secrets SINCE UNTIL [FILTER]: the frames between these times that hold what families.py sends.
-secrets() {
-    tcpdump -Attnr /run/machine/wire.pcap "${3:-}" 2>/dev/null | awk -v since="$1" -v until="$2" '
-        /^[0-9]+\.[0-9]+ / { at = $1 } /secret of a family/ && at > since && at < until'
 }
 
 # made [NUMBER.TYPE.PROTOCOL ...]: of which of these alice gets a socket.
@@ -108,35 +141,4 @@ for word in sys.argv[1:]:
     says pppoe
     passes alice "/opt/bypass/module_sockets.py pppoe"
     same EPERM "$output"
-}
-
-@test "without eBPF: the doctor says so, and the file for modprobe denies them" {
-    passes on galaf_config --yes --no-ebpf
-    run on galaf_doctor families
-    says "broken " "Ethernet frames" "galaf_config without --no-ebpf" "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
-    on ln -s /usr/share/galaf/modprobe.d/galaf-sockets.conf /etc/modprobe.d/
-    on modprobe -r pppoe smc rxrpc
-    passes on galaf_doctor families
-    says "ok " "/etc/modprobe.d"
-    began=$(now)
-    same "$(sorted "$OPEN")" "$(families)"
-    passes alice "/opt/bypass/module_sockets.py pppoe"
-    same EAFNOSUPPORT "$output"
-    same "" "$(secrets "$began" "$(now)")" "what families.py sent"
-    passes on sh -c 'modprobe pppoe && /opt/bypass/module_sockets.py pppoe'     # as pppd needs it then
-    same "done" "$output"
-    passes on apt-get remove -q -y galaf
-    passes on ls -A /etc/modprobe.d
-    says_not galaf
-    passes install "./$DEB"
-    passes on galaf_config --yes
-}
-
-@test "without either, of all that a kernel has for an ordinary user PPPoE alone sends frames" {
-    on galaf_mark stop
-    began=$(now)
-    same "$(sorted "$OPEN $MORE")" "$(families)"
-    gets_out pppoe
-    [ -n "$(secrets "$began" "$(now)")" ] || complain "families.py sends nothing"
-    same "" "$(secrets "$began" "$(now)" "not ether proto 0x8864")" "what left beside PPPoE"
 }
