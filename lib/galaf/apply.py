@@ -27,19 +27,24 @@ class Applied:
     """What applying a plan did.
 
     folder: the generation; before: the configuration before it, or None; changes: what changed, a line each; loaded:
-    what loading it did; failure: the GalafError of what follows the rules, or None.
+    what loading it did; failed: a sentence for each thing that follows the rules and did not.
     """
 
     folder: Path
     before: object = None
     changes: tuple = ()
     loaded: nft.Loaded = None
-    failure: GalafError = None
+    failed: tuple = ()
 
     def state(self):
         """What there is now, in words."""
         audit = generation.meta(self.folder).get("mode") == "audit"
         return f"{'NOT enforced, audit' if audit else 'enforced'}: generation {self.folder.name}"
+
+    def check(self):
+        """Raises GalafError for what follows the rules and did not."""
+        if self.failed:
+            raise GalafError("\n".join(self.failed))
 
     def said(self):
         """The changes, as many as one reads."""
@@ -119,10 +124,7 @@ def commit(plan, arm=None):
         raise
     if not arm:
         trial.end()
-    try:
-        settle(folder)
-    except GalafError as error:
-        done.failure = error
+    done.failed = settle(folder)
     journal.log(f"generation {folder.name} loaded by {journal.caller()}: {'; '.join(done.said()) or 'no change'}")
     return done
 
@@ -140,8 +142,7 @@ def finish(plan, applied):
     known = {entry.place: entry.domains for entry in applied.before.entries()} if filled else {}
     fresh = [entry for entry in plan.conf.entries() if known.get(entry.place, ()) != entry.domains]
     prefetch.resolve(fresh, plan.ids, plan.conf.table)
-    if applied.failure:
-        raise applied.failure
+    applied.check()
 
 
 def confirm():
@@ -175,10 +176,7 @@ def roll_back(number):
                          "galaf_config; nothing was changed")
     done = Applied(older, loaded=activate(older))
     trial.end()
-    try:
-        settle(older)
-    except GalafError as error:
-        done.failure = error
+    done.failed = settle(older)
     journal.log(f"rolled back to generation {older.name} by {journal.caller()}")
     return done
 
@@ -198,11 +196,9 @@ def activate(folder):
 def settle(folder):
     """Gives dnsmasq and the machine's settings what belongs to a generation that is active.
 
-    The rules hold whether this succeeds or not.  Raises GalafError where a part of it fails, once all is tried.
+    The rules hold whether this succeeds or not.  Returns what failed, a sentence each.
     """
-    failed = _try_all(lambda: _settle_names(folder), lambda: _settle_marks(folder)) + settle_machine(folder)
-    if failed:
-        raise GalafError("\n".join(failed))
+    return _try_all(lambda: _settle_names(folder), lambda: _settle_marks(folder)) + settle_machine(folder)
 
 
 def settle_machine(folder):
@@ -343,10 +339,7 @@ def revert():
         said = f"generation {folder.name} is active again"
     trial.end()
     if note["before"] is not None:
-        try:
-            settle(folder)
-        except GalafError as error:
-            said += f"; {error}"
+        said = "; ".join([said, *settle(folder)])
     if tried and tried != generation.good():
         generation.drop(tried)
     return said
