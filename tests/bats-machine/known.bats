@@ -95,3 +95,39 @@ print(json.load(open(f"/usr/share/galaf/known/{sys.argv[1]}.json"))["groups"][sy
     [ "$(tried | count)" -ge 25 ]
     same "" "$silent" "those of which nothing left"
 }
+
+# asked COMMAND-LINE: alice's programs ask a service; what of the other machine's, or about the names asked for, leaves.
+asked() {
+    since=$(now)
+    alice "$1" >/run/machine/said 2>&1 || true
+    sleep 2     # a backend of CUPS's starts when its queue is looked at
+    sent "$since" '(dst host 198.18.0.10) or (udp dst port 53)' | grep -E '198\.18\.0\.10\.|word-of-alice' | head -n 3
+}
+LOOK='avahi-resolve -n word-of-alice.example'
+PRINT='PATH=$PATH:/usr/sbin; lpadmin -p out -E -v ipp://198.18.0.10:9100/x; lpadmin -p named -E -v ipp://word-of-alice.example:9100/x
+    echo hello | lp -d out; echo hello | lp -d named'
+
+@test "CUPS and Avahi obey any program: by their entries they look up no name and reach no address beyond the network" {
+    on usermod --append --groups lpadmin alice
+    echo '{ "users": { "dnsmasq": "known", "avahi": "known", "lp": "known" } }' | put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    passes on systemctl restart avahi-daemon cups
+    same "" "$(asked "$LOOK")" "what left for Avahi"
+    same "" "$(asked "$PRINT")" "what left for CUPS"
+    since=$(now)
+    alice '/usr/sbin/lpadmin -p near -E -v ipp://192.168.7.7:9100/x; echo hello | lp -d near'
+    eventually 10 near || complain "nothing is printed: $(on tail -n 5 /var/log/cups/error_log)"
+    passes on galaf_doctor deputies
+    says_not warning
+}
+near() { [ -n "$(sent "$since" 'dst host 192.168.7.7 and tcp dst port 9100')" ]; }
+
+@test "with a rule for any address and no word of domains both do, and galaf_doctor says so" {
+    passes on galaf_config --set '$.users.avahi' '{ "rule": "udp dport 5353" }'
+    passes on galaf_config --set '$.users.lp' '{ "rule": "tcp dport 9100" }'
+    passes on galaf_config --yes
+    [ -n "$(asked "$LOOK")" ] || complain "no name left: $(cat /run/machine/said)"
+    [[ "$(asked "$PRINT")" == *198.18.0.10.9100* ]] || complain "nothing was printed: $(cat /run/machine/said)"
+    passes on galaf_doctor deputies
+    says 'by $.users.avahi any program can have Avahi look any name up' 'by $.users.lp any program can have CUPS print'
+}

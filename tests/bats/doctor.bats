@@ -187,6 +187,26 @@ stops() {
 }
 no_server() { [ ! -e "/proc/${server#pid=}" ]; }
 
+@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone" {
+    finds ok deputies "there is none"
+    [ ! -e /usr/sbin/cupsd ]
+    : >/usr/sbin/cupsd
+    galaf_config --set '$.users.root' '{ "domains": [], "rule": "udp sport 68 udp dport 67" }'
+    galaf_config --set '$.users.lp' '{ "rule": "ip daddr 192.168.1.0/24 tcp dport 9100" }'
+    passes galaf_config --yes
+    finds warning deputies 'by $.users.lp any program can have CUPS print'
+    says_not users.root
+    galaf_config --set '$.users.lp.domains' '[]'
+    galaf_config --set '$.users.root.rule' '["udp sport 68 udp dport 67", "tcp dport 631"]'
+    passes galaf_config --yes
+    finds warning deputies 'by $.users.root any program can have CUPS look for a printer'
+    says_not users.lp
+    galaf_config --set '$.users.root.rule' '"ip daddr 192.168.1.0/24 tcp dport 631"'
+    passes galaf_config --yes
+    finds ok deputies "is let out to any address: /usr/sbin/cupsd"
+    rm /usr/sbin/cupsd
+}
+
 @test "services: a proxy of a user's, with and without an entry, and one that an application runs" {
     finds ok services "but for galaf's dnsmasq"
     serves 3128 as alice

@@ -10,7 +10,7 @@ import pytest
 from conftest import TOP
 
 from galaf import checks, mark
-from galaf.checks import cgroup1, results, rules, strict_dns
+from galaf.checks import cgroup1, deputies, results, rules, strict_dns
 from galaf.config import conf, jsontext
 from galaf.system import accounts, executables, iprule, other_firewalls
 
@@ -141,6 +141,16 @@ def roff(name):
     first, _, more = checks.load(name).__doc__.strip().partition("\n\n")
     lines = f"{first}\n{more}".strip().replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
     return f".TP\n.B {name}\n" + re.sub(r"^(?=[.'])", r"\\&", lines, flags=re.MULTILINE) + "\n"
+
+
+@pytest.mark.parametrize("rule, wide", [
+    ("", True), ("tcp dport 631", True), ("meta l4proto { tcp, udp }", True), ("th dport 80", True),
+    ("ip daddr != 192.168.1.0/24 tcp dport 631", True), ("ip daddr  != 192.168.1.0/24", True),
+    ("udp sport 68 udp dport 67", False), ("icmp type echo-request", False),
+    ("ip6 daddr fe80::/10 tcp dport 631", False)])
+def test_what_carries_to_any_address(rule, wide):
+    """A rule that names no protocol is for all; one that names an address is narrowed, unless it is all but that."""
+    assert deputies.carries(rule, "tcp") == wide
 
 
 def test_few():

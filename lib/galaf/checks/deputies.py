@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No service that sends to where any program asks it to has an entry that lets it do so.
+
+Those that listen to no network, such as CUPS, which prints by a socket of its own, or that send in another user's
+name than they listen in.  Told is an entry with a rule for any address, or by which any name is resolved.
+"""
+import os
+import re
+from collections import namedtuple
+
+from .results import OK, Result, WARNING, few
+
+Deputy = namedtuple("Deputy", "program users protocol does")
+Deputy.__doc__ = """A service that others lead.
+
+program: its path; users: whose permission it has; protocol: by which it sends to any address; does: what any
+program can have it do, a phrase.
+"""
+DEPUTIES = (
+    Deputy("/usr/sbin/cupsd", ("root",), "tcp", "CUPS look for a printer at any address"),
+    Deputy("/usr/sbin/cupsd", ("lp",), "tcp", "CUPS print at any address, if its user is in the group lpadmin"),
+    Deputy("/usr/sbin/avahi-daemon", ("avahi",), None, "Avahi look any name up"),
+    Deputy("/usr/libexec/realmd", ("root",), "tcp", "realmd look for a domain at any address"),
+    Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
+    Deputy("/usr/lib/postfix/sbin/master", ("postfix",), "tcp", "Postfix mail to any address"),
+)
+PROTOCOLS = {"tcp", "udp", "udplite", "sctp", "dccp", "icmp", "icmpv6"}
+
+
+def check(known):
+    there = [deputy for deputy in DEPUTIES if os.path.exists(deputy.program)]
+    programs = sorted({deputy.program for deputy in there})
+    told = {}
+    for deputy in there:
+        for entry in filter(None, map(known.conf.users.get, deputy.users)):
+            if known.ids.of(entry) is not None and lets(entry, deputy.protocol):
+                told.setdefault(entry.path, []).append(deputy.does)
+    for path, does in told.items():
+        yield Result(WARNING, f"by {path} any program can have {few(does)}",
+                     f'{path} should have "domains", or "domains": [] and an address in each rule, such as '
+                     "ip daddr 192.168.1.0/24: see galaf_doctor(8)")
+    if not told:
+        yield Result(OK, "no service that obeys any program is let out to any address: "
+                         f"{few(programs) or 'there is none'}")
+
+
+def lets(entry, protocol):
+    """Whether an entry resolves any name, or has a rule for any address by that protocol (None: that is no matter)."""
+    if entry.resolves_any or entry.mode == "audit":
+        return True
+    return not entry.domains and protocol is not None and any(carries(rule.text, protocol) for rule in entry.rules)
+
+
+def carries(text, protocol):
+    """Whether a rule lets packets of a protocol to any address, by its words: "" lets everything."""
+    words = set(re.findall(r"\w+", text))
+    return not re.search(r"\bdaddr\s+(?!\s|!=)", text) and (protocol in words or not words & PROTOCOLS)
