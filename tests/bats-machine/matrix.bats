@@ -89,14 +89,14 @@ only_dnsmasq() {
 # The life.
 
 setup_file() {
-    SITE=web.example DOMAINS=yes
+    SITE=web.example BARE='' DOMAINS=yes
     let_ssh_in
     passes on useradd --create-home bob
     local line
     line=$(sed -n "s/^$MACHINE_NAME  *[0-9,]*  *//p" "$BATS_TEST_DIRNAME/../machines")
     [ -n "$line" ] || complain "tests/machines has no machine $MACHINE_NAME"
     eval "$line"
-    export SITE DOMAINS
+    export SITE BARE DOMAINS
     eventually 30 settled || complain "no network" "$(on ip addr)" "$(on cat /etc/resolv.conf)"
     state >/run/machine/before
     talk ssh by_ssh 'while read -r word; do echo "$word"; done'
@@ -208,6 +208,7 @@ BY_ADDRESS='"rule": "ip daddr 198.18.0.10 tcp dport 80", "rule6": "ip6 daddr 200
 open_network() {
     passes alice "curl -sS -m 10 http://$SITE/ http://198.18.0.20/"
     says "$SITE 80" "198.18.0.20 80"
+    [ -z "$BARE" ] || passes on getent hosts "$BARE"
     same "$(cat /run/machine/rules)" "$(rules)" "the ruleset"
     kept
 }
