@@ -361,6 +361,7 @@ back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{
     passes alice 'curl -sS -m 5 http://198.18.0.10/'
     apply 0
     enforces 0
+    eventually 8 fails 3 on systemctl is-active galaf-revert.service
 }
 
 # moment WHAT UNIT: when that was, in microseconds of the kernel's clock.
