@@ -36,7 +36,7 @@ install: all
 	$(foreach d,$(patsubst lib/galaf/%/__init__.py,%,$(wildcard lib/galaf/*/__init__.py)),\
 		$(call put,644,$(wildcard lib/galaf/$(d)/*.py),$(libdir)/$(d)))
 	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
-	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path),$(unitdir))
+	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket),$(unitdir))
 	$(foreach d,$(wildcard systemd/*.d),$(call put,644,$(wildcard $(d)/*),$(unitdir)/$(notdir $(d))))
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\

@@ -62,6 +62,16 @@ enforced() {
     enforced
 }
 
+@test "a user without root asks what was refused, and is told" {
+    fails 7 alice 'curl -sS -m 5 http://198.18.0.30:993/'
+    passes alice 'galaf_denied --mine'
+    says "/usr/bin/curl" "tcp 993"
+    passes on systemctl is-active galaf-denied.socket
+    passes on systemctl stop galaf-denied.service
+    passes alice 'galaf_denied --mine --since 1h --program curl'
+    says "tcp 993"
+}
+
 @test "reboot: the rules are there before the network, and until the power is off" {
     forget_tries
     passes alice 'galaf web -o /dev/null http://web.example/bytes/300000'

@@ -576,6 +576,87 @@ assert rows == 10000 and seconds <= 1.5 and megabytes <= 120'
     echo "$output" >&3
 }
 
+# answering: galaf_denied --answer at its socket, as galaf-denied.service has it.
+answering() {
+    mkdir -p /run/galaf-denied
+    systemd-socket-activate -l /run/galaf-denied/ask galaf_denied --answer >/tmp/answered 2>&1 3>&- &
+    echo $! >/tmp/servant
+    passes eventually 20 test -S /run/galaf-denied/ask
+    chmod 666 /run/galaf-denied/ask
+}
+
+@test "--mine: a user without root sees what was refused to them, in any group, and nobody else's" {
+    answering
+    fails 7 as alice fetch http://198.18.0.10:993/
+    fails 7 setpriv --reuid 1000 --regid "$(getent group web | cut -d: -f3)" --clear-groups curl -sS --max-time 3 http://198.18.0.20:993/
+    fails 6 as alice fetch http://other.example/
+    fails 7 as bob fetch http://198.18.0.30:993/
+    fails 7 fetch http://198.18.0.44:993/
+    passes as alice galaf_denied --mine
+    says "| alice/alice | /usr/bin/curl | 198.18.0.10 | tcp 993 |" "| alice/web   | /usr/bin/curl | 198.18.0.20 | tcp 993 |" other.example
+    says_not 198.18.0.30 198.18.0.44 from
+    passes as alice galaf_denied --mine --group web
+    says_not 198.18.0.10
+    passes as alice bash -c 'galaf_denied --mine --json | jq --raw-output ".denied[] | .uid"'
+    same 1000 "$(sort -u <<<"$output")"
+    passes as bob galaf_denied --mine
+    says 198.18.0.30
+    says_not 198.18.0.10 other.example
+    fails 1 as bob cat /run/galaf-denied/1000
+    fails 1 as bob bash -c 'echo >>/run/galaf-denied/1001'
+    fails 1 as bob chmod a+rw /run/galaf-denied/1001
+    fails 1 as bob touch /run/galaf-denied/x
+    fails 1 setpriv --reuid 1 --regid 1 --clear-groups galaf_denied --mine      # root's mark
+    fails 1 galaf_denied --mine
+    says "root sees everything without it"
+    fails 2 as alice galaf_denied --mine --clear
+    fails 2 as alice galaf_denied --mine --user bob
+    fails 1 as alice galaf_denied --answer
+    says "needs root"
+}
+
+@test "--mine is bounded: a thousand rows, a look a second, the same file; who holds connections keeps nobody out" {
+    answering
+    same 3000 "$(flood 3000)"
+    # shellcheck disable=SC2046
+    flood 700 $(seq 31001 31005) >/dev/null
+    fails 7 as bob fetch http://198.18.0.30:993/
+    passes as alice bash -c 'galaf_denied --mine --json | jq ".denied | length"'
+    same 1000 "$output"
+    before=$(stat -c %i /run/galaf-denied/1000)
+    as alice /usr/bin/python3 - 3>&- <<'PY' &
+import socket, time
+held, end = [], time.monotonic() + 6
+while time.monotonic() < end:
+    asking = socket.socket(socket.AF_UNIX)
+    asking.settimeout(1)
+    try: asking.connect("/run/galaf-denied/ask")
+    except OSError: continue
+    held = held[-500:] + [asking]
+PY
+    for _ in 1 2 3; do
+        passes as bob galaf_denied --mine
+        says 198.18.0.30
+        sleep 1
+    done
+    wait $!
+    same "$before" "$(stat -c %i /run/galaf-denied/1000)" "the file"
+    [ "$(stat -c %s /run/galaf-denied/1000)" -lt 700000 ]
+}
+
+@test "--mine where nobody answers, or no rules are loaded: a plain word" {
+    rm -rf /run/galaf-denied
+    fails 1 as alice galaf_denied --mine
+    same "galaf_denied: /run/galaf-denied/ask: nobody answers (No such file or directory): systemctl status galaf-denied.socket says why, or sudo galaf_denied" "$output"
+    answering
+    galaf_firewall stop
+    fails 1 as alice galaf_denied --mine
+    same "galaf_denied: the rules are not loaded, so nothing is refused" "$output"
+    galaf_firewall start
+    fails 1 galaf_denied --answer
+    says "called by galaf-denied.service alone"
+}
+
 @test "without root, the table, or eBPF: a plain word" {
     fails 1 as alice galaf_denied
     same "galaf_denied: reading what was refused needs root: run it with sudo" "$output"
