@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is read of dnsmasq's allow-list for eBPF."""
+import pytest
+
+from galaf.config import conf
+from galaf.errors import GalafError
 from galaf.system import listed_names
 
 OPTIONS = """connmark-allowlist-enable
@@ -22,6 +26,18 @@ def test_ends():
     assert listed_names.ends("*") == [(0, b"")]
     long = ".".join(["a" * 40] * 3 + ["example"])
     assert listed_names.ends(long)[0] == (0, b"\x28" + b"a" * 40 + b"\7example")
+
+
+@pytest.mark.parametrize("last", ["example", "a" * 31, "a" * 60])
+def test_a_domain_that_is_taken_has_a_stem(last):
+    """Without one dnsmasq's allow-list would pass its name under any last label."""
+    longest = "a" * (conf.LAST_TWO - 1 - len(last))
+    for first in "", "b.":
+        assert listed_names.ends(conf.domain(f"{first}{longest}.{last}"))[1] == (
+            1, bytes([len(longest)]) + longest.encode())
+        with pytest.raises(GalafError, match="last two labels"):
+            conf.domain(f"{first}{longest}a.{last}")
+        assert conf.domain(f"{first}{longest}a.{last}", strict=False)
 
 
 def test_keys():

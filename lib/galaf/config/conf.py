@@ -22,6 +22,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")
 _NO_PATTERN = ("dnsmasq's allow-list takes no name with _ or below local: write the domain above it, the address as "
                'a rule, ip daddr …, or "config": { "dns": "open" }')
+LAST_TWO = 62       # characters of a domain's last two labels: system/listed_names.py has a stem of what is not longer
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
 
 
@@ -452,6 +453,11 @@ def _parse_domain(name, place, strict, faults):
         return None
     if strict and (domain.endswith(".local") or not all(map(_HOST_LABEL.match, domain.split(".")))):
         faults.add(place, f"{name!r} can't be looked up with strict DNS: {_NO_PATTERN}")
+        return None
+    if strict and len(".".join(domain.split(".")[-2:])) > LAST_TWO:
+        faults.add(place, f"{name!r} can't be looked up with strict DNS: its last two labels have more than {LAST_TWO} "
+                          'characters, and would be taken for others: write a rule without domains, or "config": '
+                          '{ "dns": "open" }')
         return None
     return domain
 

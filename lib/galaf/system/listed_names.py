@@ -11,7 +11,7 @@ from .run import run
 
 MAP = paths.BPF_PINS / "socket_watch" / "map" / "galaf_names"
 OPTIONS = paths.STATE / "dnsmasq.d"
-LISTED = 64        # bytes of a name's end
+LISTED = 64        # bytes of a name's end: conf.LAST_TWO keeps the last two labels below that
 WHOLE, STEM = 0, 1
 KEY = struct.Struct(watch.BYTE_ORDER + f"II{LISTED}s")      # struct listed
 FULL = 0xFFFF       # the mask of an entry's first line, as it stands in either half
