@@ -161,6 +161,23 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     finds broken loopback "not tried"
 }
 
+@test "loopback: what an ordinary program sends to every port meanwhile is not taken for a stranger's" {
+    sysctl --quiet net.ipv4.ip_local_port_range="40000 40063"
+    as alice /usr/bin/python3 -c '
+import contextlib, socket
+sockets = [socket.socket(family, socket.SOCK_DGRAM) for family in (socket.AF_INET, socket.AF_INET6)]
+while True:
+    for port in range(40000, 40064):
+        for sock, own in zip(sockets, ("192.0.2.2", "2001:db8::2")):
+            with contextlib.suppress(OSError):
+                sock.sendto(b"", (own, port))' 3>&- &
+    sending=$!
+    sleep 0.5
+    finds ok loopback
+    kill "$sending"
+    sysctl --quiet net.ipv4.ip_local_port_range="32768 60999"
+}
+
 @test "strict_dns: another dnsmasq at an address of this machine's, which holds nobody to names" {
     nft insert rule inet galaf output oif lo accept
     dnsmasq --conf-file=/dev/null --no-resolv --address=/invalid/192.0.2.9 --listen-address=127.0.1.1 --bind-interfaces --keep-in-foreground \
@@ -221,6 +238,21 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     serves 54322 as alice       # a port as any other, and no application
     finds ok services "but for galaf's dnsmasq"
     stops
+}
+
+@test "services: of a user's many programs some are told, and how many more there are" {
+    mkdir -m 1777 /tmp/many
+    as alice /usr/bin/python3 -c '
+import shutil, subprocess
+listening = "import socket, time; s = socket.create_server((\"127.0.5.%d\", 8080)); time.sleep(60)"
+started = [subprocess.Popen([shutil.copy("/usr/bin/python3", f"/tmp/many/{each}"), "-c", listening % each])
+           for each in range(1, 8)]
+started[0].wait()' 3>&- &
+    eventually 20 bash -c "[ \$(ss -Hlnt 'sport = 8080' | wc -l) = 7 ]"
+    finds ok services "1, run by alice, listens at 127.0.5.1:8080 tcp; no entry lets it out" \
+        "2 more programs, run by alice, listen; no entry lets it out"
+    says_not "7, run by"
+    ss -Hlntp 'sport = 8080' | grep -o 'pid=[0-9]*' | cut -d = -f 2 | xargs kill
 }
 
 @test "a check that crashes, and a generation that is damaged, are told, and the other checks go on" {

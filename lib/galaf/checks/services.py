@@ -2,11 +2,11 @@
 """No resolver or proxy on this machine, which works for whoever asks it, has an entry that lets it out.
 
 Each that listens is told, by its port or its program's name, and each program of an application group that listens
-with TCP: what it is, who runs it, and where it listens.
+with TCP: what it is, who runs it, and where it listens; of one user's five at most, and how many more there are.
 """
 from ..system import listeners
 from ..system.labels import user_name
-from .results import OK, Result, WARNING, few
+from .results import OK, SHOWN, Result, WARNING, few
 from .tries import SERVER
 
 
@@ -16,15 +16,22 @@ def check(known):
         entry = entry_of(known, one)
         application = entry and entry.place[0] == "groups" and one.protocol == "tcp"
         if listeners.works_for_others(one) or application:
-            found.setdefault((described(one), entry.path if entry else ""), []).append(listeners.place(one))
-    for (who, path), places in found.items():
-        if path:
-            yield Result(WARNING, f"{who} listens at {few(places)}, and {path} lets it out, and whoever asks it",
-                         f"{path} should have domains, or go; or stop the program: see galaf_doctor(8)")
-        else:
-            yield Result(OK, f"{who} listens at {few(places)}; no entry lets it out")
+            programs = found.setdefault((one.uid, entry.path if entry else ""), {})
+            programs.setdefault(described(one.program, one.uid), []).append(listeners.place(one))
+    for (uid, path), programs in found.items():
+        told = [f"{who} listens at {few(places)}" for who, places in programs.items()]
+        more = [described(f"{len(told) - SHOWN} more programs", uid) + " listen"] if len(told) > SHOWN else []
+        yield from (result(words, path) for words in told[:SHOWN] + more)
     if not found:
         yield Result(OK, "no resolver or proxy listens on this machine, but for galaf's dnsmasq")
+
+
+def result(words, path):
+    """The Result for a program that listens; path: of the entry that lets it out, or ""."""
+    if not path:
+        return Result(OK, f"{words}; no entry lets it out")
+    return Result(WARNING, f"{words}, and {path} lets it out, and whoever asks it",
+                  f"{path} should have domains, or go; or stop the program: see galaf_doctor(8)")
 
 
 def others_listeners():
@@ -45,8 +52,8 @@ def entry_of(known, listener):
     return None
 
 
-def described(listener):
-    """A listener's program and who runs it, as a phrase."""
-    if listener.uid is None:
-        return listener.program
-    return f"{few([listener.program])}, run by {user_name(listener.uid) if listener.uid != 1 else 'daemon'},"
+def described(program, uid):
+    """A program and who runs it, as a phrase; uid: None for the kernel."""
+    if uid is None:
+        return program
+    return f"{few([program])}, run by {user_name(uid) if uid != 1 else 'daemon'},"

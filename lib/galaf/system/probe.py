@@ -16,6 +16,7 @@ PORT = 9            # discard
 TCP = 6
 SECONDS = 2
 HURRIED = 2         # seconds of queries
+WAITING = 4096      # more than wait at a socket at a time (net.core.rmem_default, somaxconn)
 OTHER = "127.0.2.53"    # an address of lo that no one uses
 NAME = "galaf-doctor.invalid"   # what ASK asks for
 
@@ -70,7 +71,8 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             pass
 print(passed, sent)
 """
-# An empty datagram to an own address, from one that is not this machine's (IPV6_FREEBIND, IP_FREEBIND).
+# An empty datagram to an own address, from one that is not this machine's (IPV6_FREEBIND, IP_FREEBIND).  Prints from
+# where it goes.
 FORGE = """
 import socket, sys
 six = ":" in sys.argv[1]
@@ -78,6 +80,7 @@ with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM
     forging.setsockopt(socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP, 78 if six else 15, 1)
     try:
         forging.bind((sys.argv[1], 0))
+        print(*forging.getsockname()[:2])
         forging.sendto(b"", (sys.argv[2], int(sys.argv[3])))
     except OSError:
         pass
@@ -95,7 +98,7 @@ try:
 except OSError:
     print("refused")
 """
-# A datagram of DNS's port, and a connection, to an address of this machine's.
+# A datagram of DNS's port, and a connection, to an address of this machine's.  Prints from where.
 CALL = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -107,6 +110,7 @@ for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
             calling.send(b"")
         except OSError:
             pass
+        print(*calling.getsockname()[:2])
 """
 # A process of an application group's makes a user namespace; another one of the same user enters it.
 ENTER = """
@@ -178,8 +182,8 @@ def forge(ours):
     family, theirs = (socket.AF_INET6, ADDRESSES[6]) if ":" in ours else (socket.AF_INET, ADDRESSES[4])
     with socket.socket(family, socket.SOCK_DGRAM) as listening:
         listening.bind((ours, 0))
-        as_stranger(FORGE, theirs, ours, str(listening.getsockname()[1]))
-        return _arrived(listening)
+        said = as_stranger(FORGE, theirs, ours, str(listening.getsockname()[1]))
+        return _arrived(listening, said)
 
 
 def divert():
@@ -205,21 +209,31 @@ def call_resolver(address):
                 raise
             return ask_name(address)
         listening[1].listen()
-        as_stranger(CALL, address, str(SECONDS))
-        return "reached" if any(map(_arrived, listening)) else "closed"
+        said = as_stranger(CALL, address, str(SECONDS))
+        return "reached" if any(_arrived(one, said) for one in listening) else "closed"
 
 
-def _arrived(listening):
-    """Whether a datagram or a connection waits at a socket."""
+def _arrived(listening, said):
+    """Whether a datagram or a connection of a program's waits at a socket, among those of others, who may send, too.
+
+    said: a line "ADDRESS PORT" for each socket of the program's.
+    """
     listening.setblocking(False)
+    senders = {_sender(listening) for _ in range(WAITING)}
+    return any(tuple(line.split()) in senders for line in said.splitlines())
+
+
+def _sender(listening):
+    """The (address, port), as texts, of what waits first at a socket; None where nothing does."""
     try:
         if listening.type == socket.SOCK_STREAM:
-            listening.accept()[0].close()
+            connection, sender = listening.accept()
+            connection.close()
         else:
-            listening.recv(1)
+            sender = listening.recvfrom(1)[1]
     except BlockingIOError:
-        return False
-    return True
+        return None
+    return sender[0], str(sender[1])
 
 
 def enter_namespace():
