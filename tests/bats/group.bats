@@ -174,6 +174,19 @@ counted_to_web() {
     passes in_group web fetch http://198.18.0.10/
 }
 
+@test "delete: no other group gets the gid before a reboot, since a socket may still have it" {
+    number=$(gid post)
+    passes galaf_group delete post --yes
+    find /var/lib/galaf/generations -mindepth 1 -maxdepth 1 -not -samefile "$(readlink -f /var/lib/galaf/good)" -exec rm -r {} +
+    for name in fresh mail-program; do
+        galaf_config --set "$.groups.$name" '{ "rule": "tcp dport 80" }'
+    done
+    passes galaf_config --yes
+    for name in fresh mail-program; do
+        [ "$(gid $name)" != "$number" ] || complain "$name has the gid that post had, $number"
+    done
+}
+
 @test "delete: asks, shows the files, takes permission, files, group and entry" {
     mkdir -p /home/alice/deep/er
     touch /home/alice/deep/er/one "/home/alice/deep/-two

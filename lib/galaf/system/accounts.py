@@ -109,13 +109,14 @@ def allot(conf, entries):
     number after the highest one up to GID_MAX (60000), and where that is taken the lowest free one, so
     with LAST_GROUP there they give none of the range.  Raises ValueError with the range's bounds where
     it is used up.  A gid that a kept generation has rules for is the last to be taken, as going back would give
-    these to another group; a group of the active rules that is gone gets its own again.
+    these to another group, and so is one that was deleted since boot, which a socket may still have; a group of
+    the active rules that is gone gets its own again.
     """
     taken = {entry.gr_gid for entry in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
     hidden = _hidden_groups()
     low, high = conf.gid_range
     ping = limits.PING_GIDS
-    kept = generation.kept_gids()
+    kept = generation.kept_gids() | groups.freed()
     had = generation.ids(generation.good()).get("groups", {})
     common = (gid for gid in _last(kept, range(min(high, limits.GIDS[1] - 1), low - 1, -1))
               if gid not in taken and not ping[0] <= gid <= ping[1])

@@ -17,6 +17,7 @@ AT_ONCE = 200       # groups that are surely made within another second
 TOLD = 1000         # folders between two calls of progress
 SYSUSERS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}\Z")   # the names that systemd-sysusers takes: sysusers.d(5)
 NOTE = paths.STATE / "groups"   # "NAME GID" of each group that galaf made
+FREED = paths.RUNTIME / "freed"     # the gid of each that galaf deleted since boot
 
 
 def create(gids):
@@ -67,6 +68,19 @@ def _note(gids):
     files.replace(NOTE, "".join(f"{name} {gid}\n" for name, gid in sorted(gids.items())))
 
 
+def freed():
+    """The gids of the groups that were deleted since boot, which a socket may still have that was handed on."""
+    try:
+        return set(map(int, FREED.read_text(encoding="ascii").split()))
+    except (OSError, ValueError):
+        return set()
+
+
+def _note_freed(gid):
+    files.folder(FREED.parent, 0o700)
+    files.replace(FREED, "".join(f"{number}\n" for number in sorted({*freed(), gid})), 0o600)
+
+
 def holders():
     """{gid: phrase} of the groups that are not to be deleted: by whom or what they are held."""
     found = {limits.GIDS[1]: "keeps the ids that groupadd gives to others out of the range"}
@@ -114,18 +128,19 @@ def delete(name, progress=None):
     who puts a link in a folder's place leads it to no other file.
     """
     gid = grp.getgrnam(name).gr_gid
-    files = list(_find(progress, "-gid", str(gid), "-print0", "-execdir", "chown", "--no-dereference",
+    found = list(_find(progress, "-gid", str(gid), "-print0", "-execdir", "chown", "--no-dereference",
                        f"--from=:{gid}", ":nogroup", "--", "{}", "+"))
-    kept = [path for path in files if os.path.lexists(path) and os.lstat(path).st_gid == gid]
+    kept = [path for path in found if os.path.lexists(path) and os.lstat(path).st_gid == gid]
     granted.forget_group(gid)
     run("groupdel", "--", name)
     _note(made())
-    return files, kept
+    _note_freed(gid)
+    return found, kept
 
 
-def deleted(name, files, kept):
+def deleted(name, found, kept):
     """What delete() did, in a sentence, and in another what it could not do, "" where it could do all."""
-    said = f"group {name} deleted, {len(files) - len(kept)} files given to nogroup"
+    said = f"group {name} deleted, {len(found) - len(kept)} files given to nogroup"
     if not kept:
         return said, ""
     return said, (f"{len(kept)} files keep the gid of {name}, which a later group may get, as they can't be changed; "
