@@ -642,6 +642,24 @@ def resumed(peer):
             end, client = reached(stack, peer, user, group)
             peer.conntrack.flush()
             assert tells(end, client), f"{group or user} is served"
+    with contextlib.ExitStack() as stack:
+        near = by_loopback(stack, "any")
+        peer.conntrack.flush()
+        assert stays_away(peer, near), "from loopback over the cable"
+
+
+def by_loopback(stack, group=None):
+    """A connection of alice's by loopback, to an address of another interface than the cable: both ends."""
+    near = [opened("alice", V4, STREAM, group=group) for _ in range(2)]
+    return connection(stack, *near, ("192.168.122.1", 7003), "alice", group)
+
+
+def stays_away(peer, near):
+    """Whether nothing of a connection by loopback is led over the cable."""
+    peer.wire.frames()
+    near[0].settimeout(0.05)
+    near[1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+    return not tells(*reversed(near)) and not peer.got()
 
 
 def reached(stack, peer, user, group=None):
@@ -689,8 +707,7 @@ def older(peer):
             listed = [reached(stack, peer, "bob"), reached(stack, peer, "alice", "any")]
             mounted, rest = left_behind(stack, peer)
             far, client = reached(stack, peer, "alice")
-            near = [opened("alice", V4, STREAM) for _ in range(2)]
-            near = connection(stack, *near, ("192.168.122.1", 7003), "alice")
+            near, listed_near = by_loopback(stack), by_loopback(stack, "any")
             asking = stack.enter_context(opened("alice", V4, STREAM))
             asking.connect(("127.0.0.1", 53))
         for end, own in listed:
@@ -703,10 +720,7 @@ def older(peer):
         far.settimeout(0.05)
         assert not tells(client, far), "another's"
         assert tells(*near) and tells(*reversed(near)), "on loopback"
-        peer.wire.frames()
-        near[0].settimeout(0.05)
-        near[1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
-        assert not tells(*reversed(near)) and not peer.got(), "from loopback over the cable"
+        assert stays_away(peer, near) and stays_away(peer, listed_near), "from loopback over the cable"
         question = programs.query(made_up(), 1)
         asking.sendall(struct.pack(">H", len(question)) + question)
         assert answered(asking) is None and not went_out(peer), "a query"
