@@ -212,6 +212,24 @@ def marked(_peer):
     assert f"ffff . {PEER[0]} . tcp . 81" in elements("denied4")
 
 
+@probe
+def marked_again(peer):
+    """What is sent from a port that bob has left, to where he was answered, counts for who sends it now."""
+    flush("pre-filter-out", "denied4")
+    with opened("bob", V4, bound=(OWN[0], 0)) as sock:
+        sock.sendto(b"data", (PEER[0], 5000))
+        assert answered(sock)
+        left = sock.getsockname()
+    peer.got()
+    for user, own in ("alice", mark("alice", "alice")), (131072, "0x0000ffff"):
+        with opened(user, V4, bound=left) as sock:
+            assert sent(sock, b"data", (PEER[0], 5000)) == errno.EPERM
+        for name, element in ("denied4", f"{own} . {PEER[0]} . udp . 5000"), ("pre-filter-out", f"{own} "):
+            assert element in elements(name), f"{name} of {user}"
+    assert mark("bob", "bob") not in elements("denied4")
+    assert not peer.got()
+
+
 # What is refused.
 
 @probe

@@ -174,8 +174,8 @@ def _query_timeouts():
 
 def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
-    names = ["mark_connection", "queries_out", "queries_elsewhere", "queries_in", "unasked_out", "answers_out",
-             "inbound", "forwarded", "kernel_out", *grants.CHAINS, "denied_out", "denied_in",
+    names = ["mark_connection", "mark_again", "queries_out", "queries_elsewhere", "queries_in", "unasked_out",
+             "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "denied_out", "denied_in",
              "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
              "refused_out", "refused_in", "refused_forward"]
     yield from _plain(*(f"chain {name} {{ }}" for name in names))
@@ -195,11 +195,16 @@ def _marking(ids, ebpf):
     The packets of some sockets that eBPF marked carry no mark: those of MPTCP, whose
     connection is made by sockets of the kernel's own.  Nor does it mark those of ids that the mark
     can't hold, of which the maps know a listed container's; the others count as nobody's.
+    A TCP connection is one socket's; of the others conntrack remembers a port, and who sends from it next has it marked
+    again: by eBPF's mark in one step, since its packets are counted meanwhile, so not by nft alone.
     """
     by_socket = ["meta mark != 0 ct mark set meta mark return"] if ebpf else []
     yield from _chain("mark_connection", _plain(
         *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks",
         f"meta skuid > 0 ct mark & {marks.USER_MASK:#010x} == 0 ct mark set ct mark | {marks.OTHERS:#06x}"))
+    again = ["meta mark != 0 ct mark set meta mark",
+             "meta mark 0 meta skuid 0-4294967295 ct mark set 0 jump mark_connection"] if ebpf else []
+    yield from _chain("mark_again", _plain(*again))
     for mark in _user_marks(ids):
         yield from _chain(f"mark_user_{mark}", _plain(f"ct mark set ct mark | {mark}"))
 
