@@ -129,3 +129,20 @@ elements() { on nft list set inet galaf "$1"; }
     eventually 5 alice 'galaf web -6 -m 5 http://web.example/'
     same "" "$(sent "$since" "not ($LINK or ($QUERIES) or tcp port 80)" | head -n 5)" "what the machine sent"
 }
+
+@test "NetworkManager sees whether it is on the internet by the two lines that the shipped file has for that, not without" {
+    local root='.users.root' state
+    echo "198.18.0.10 network-test.debian.org" >>/run/internet-hosts
+    internet kill -HUP "$(cat /run/internet-dnsmasq.pid)"
+    printf '[connectivity]\nuri=http://network-test.debian.org/nm\nresponse=network-test.debian.org\n' |
+        put /etc/NetworkManager/conf.d/20-connectivity-debian.conf
+    passes on systemctl restart NetworkManager
+    passes on nm-online -q -t 20
+    for state in limited full; do
+        passes on galaf_config --set '$.users.root' "$(jq --compact-output "$root" "$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json")"
+        passes on galaf_config --yes
+        passes on nmcli networking connectivity check
+        same $state "$output"
+        root+=' | .domains = .["#domains"] | .rule = .["#rule"]'
+    done
+}
