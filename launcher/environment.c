@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define SAFE_PATH "PATH=/usr/local/bin:/usr/bin:/bin"
+#define DESKTOP "/var/lib/galaf/desktop"   /* what starts listed applications by galaf: galaf_desktop(8) */
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define NAMES(...) (const char *const[]){ __VA_ARGS__, NULL }
 #define LAST_DISPLAY 59535u     /* display N is TCP port 6000 + N where its socket is missing; more would wrap */
@@ -190,14 +190,24 @@ static void keep(char **to, char *const from[], const char *name, bool (*fits)(c
         put(to, variable);
 }
 
-/* Builds the application's environment: what fits its rule, a fixed PATH, and what the
+/* Where programs, menu entries and services are looked for: root's word, not the caller's, so that an
+ * application that runs another listed one by its name asks galaf for it. */
+static char *const fixed[] = {
+    "PATH=" DESKTOP "/bin:/usr/local/bin:/usr/bin:/bin",
+    "XDG_CONFIG_DIRS=" DESKTOP "/xdg:/etc/xdg",
+    "XDG_DATA_DIRS=" DESKTOP "/share:/usr/local/share:/usr/share",
+};
+
+/* Builds the application's environment: what is fixed, what fits its rule, and what the
  * entry keeps and sets.  Everything else is left behind. */
 char **environment(const struct entry *entry, char *const from[])
 {
-    char **to = calloc(length(from) + length(entry->options) + 2, sizeof *to);
+    size_t own = sizeof fixed / sizeof *fixed;
+    char **to = calloc(length(from) + length(entry->options) + own + 1, sizeof *to);
     if (!to)
         return NULL;
-    put(to, SAFE_PATH);
+    for (size_t i = 0; i < own; i++)
+        put(to, fixed[i]);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         for (const char *const *name = rules[i].names; *name; name++)
             keep(to, from, *name, rules[i].fits);

@@ -289,15 +289,30 @@ HOME=/home/alice
 LANG=de_DE.UTF-8
 LC_TIME=C
 NO_COLOR=1
-PATH=/usr/local/bin:/usr/bin:/bin
+PATH=/var/lib/galaf/desktop/bin:/usr/local/bin:/usr/bin:/bin
 QT_IM_MODULE=fcitx
 TERM=xterm
 TZ=Europe/Berlin
 USER=alice
 WAYLAND_DISPLAY=wayland-0
+XDG_CONFIG_DIRS=/var/lib/galaf/desktop/xdg:/etc/xdg
 XDG_CURRENT_DESKTOP=GNOME
+XDG_DATA_DIRS=/var/lib/galaf/desktop/share:/usr/local/share:/usr/share
 XDG_RUNTIME_DIR=/run/user/1000
 XMODIFIERS=@im=fcitx" "$(LC_ALL=C sort <<<"$output")"
+}
+
+@test "a listed program that an application runs by its name asks galaf, and never runs with the caller's permission" {
+    mkdir -p /var/lib/galaf/desktop/bin
+    printf '#!/bin/sh\nexec /usr/bin/galaf mail-program "$@"\n' >/var/lib/galaf/desktop/bin/id
+    chmod 755 /var/lib/galaf/desktop/bin/id
+    fails 125 as alice env PATH=/usr/bin /usr/bin/galaf browser id
+    says "mail-program: a program of application group 30004 may not start it"
+    table 'browser | 30004 | no_new_privs=no | execv | /usr/bin/env | …' \
+        'mail-program | 30005 | from=30004 | execv | /usr/bin/id'
+    passes as alice env PATH=/usr/bin /usr/bin/galaf browser id
+    says 'gid=30005(mail-program)'
+    rm -r /var/lib/galaf/desktop
 }
 
 # known [RULE]: the variables that the launcher keeps, by the rule for their value or all.
@@ -321,7 +336,7 @@ judged() {
         mapfile -t given < <(sed "s|$|=|" <<<"$names")
         passes as alice env -i "${given[@]/%/$value}" /usr/bin/galaf browser
         wanted=$([ "$2" = dropped ] || printf '%s\n' "${given[@]/%/$value}")
-        same "$wanted" "$(grep -v '^PATH=' <<<"$output" | LC_ALL=C sort)" "what is kept of: $1 $value"
+        same "$wanted" "$(grep -vE '^(PATH|XDG_DATA_DIRS|XDG_CONFIG_DIRS)=' <<<"$output" | LC_ALL=C sort)" "what is kept of: $1 $value"
     done
 }
 
@@ -366,14 +381,14 @@ judged() {
 @test "keep= and set=: the entry's own environment" {
     table 'browser | 30004 | keep=SSH_AUTH_SOCK | keep=ABSENT | keep=TERM | set=PATH=/usr/bin | set=A=1=2 | set=HOME= | set=B=x\ty | execv | /usr/bin/env'
     passes as alice env -i SSH_AUTH_SOCK=/a SSH_AUTH_SOCKET=/b TERM=/full/path HOME=/home/alice A=0 /usr/bin/galaf browser
-    same $'A=1=2\nB=x\ty\nHOME=\nPATH=/usr/bin\nSSH_AUTH_SOCK=/a\nTERM=/full/path' "$(LC_ALL=C sort <<<"$output")"
+    same $'A=1=2\nB=x\ty\nHOME=\nPATH=/usr/bin\nSSH_AUTH_SOCK=/a\nTERM=/full/path' "$(grep -v ^XDG_ <<<"$output" | LC_ALL=C sort)"
 }
 
 @test "a variable that is given twice is passed once" {
     passes python alice "import ctypes
 text = lambda *words: (ctypes.c_char_p * (len(words) + 1))(*words)
 ctypes.CDLL(None).execve(b'/usr/bin/galaf', text(b'galaf', b'browser'), text(b'HOME=/a', b'HOME=/b', b'HOME', b'=x', b''))"
-    same $'PATH=/usr/local/bin:/usr/bin:/bin\nHOME=/a' "$output"
+    same HOME=/a "$(grep -vE '^(PATH|XDG_[A-Z_]*)=' <<<"$output")"
 }
 
 @test "descriptors above 2 are closed" {
