@@ -7,6 +7,7 @@ sbindir = $(prefix)/sbin
 libdir = $(prefix)/lib/galaf
 datadir = $(prefix)/share
 unitdir = $(prefix)/lib/systemd/system
+generatordir = $(prefix)/lib/systemd
 INSTALL = install
 # "make check" runs the tests that a package build would run.
 DEB_BUILD_OPTIONS ?= nocheck
@@ -36,12 +37,15 @@ install: all
 	$(foreach d,$(patsubst lib/galaf/%/__init__.py,%,$(wildcard lib/galaf/*/__init__.py)),\
 		$(call put,644,$(wildcard lib/galaf/$(d)/*.py),$(libdir)/$(d)))
 	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
+	$(call put,644,lib/galaf/environment,$(libdir))
 	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket),$(unitdir))
 	$(foreach d,$(wildcard systemd/*.d),$(call put,644,$(wildcard $(d)/*),$(unitdir)/$(notdir $(d))))
+	$(foreach d,user-generators user-environment-generators,\
+		$(call put,755,$(wildcard systemd/$(d)/*),$(generatordir)/$(d)))
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\
 		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
-	$(foreach d,galaf/nftables.d apt/apt.conf.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
+	$(foreach d,galaf/nftables.d apt/apt.conf.d profile.d X11/Xsession.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
 	$(call put,644,$(wildcard etc/galaf/*.json),/etc/galaf)
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)

@@ -12,8 +12,8 @@ from pathlib import Path
 from . import generation, paths, trial
 from .config import changes
 from .errors import GalafError
-from .system import accounts, families, files, granted, groups, iprule, journal, nft, ping_range, prefetch, resolver
-from .system import seat, sweep
+from .system import accounts, desktop, families, files, granted, groups, iprule, journal, nft, ping_range, prefetch
+from .system import resolver, seat, sweep
 from .system.run import CommandFailed, run
 
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
@@ -27,7 +27,8 @@ class Applied:
     """What applying a plan did.
 
     folder: the generation; before: the configuration before it, or None; changes: what changed, a line each; loaded:
-    what loading it did; failed: a sentence for each thing that follows the rules and did not.
+    what loading it did; failed: a sentence for each thing that follows the rules and did not; desktop: what was wrong
+    with menu entries and the like, or what is to be known of them, a sentence, or None.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class Applied:
     changes: tuple = ()
     loaded: nft.Loaded = None
     failed: tuple = ()
+    desktop: str = None
 
     def state(self):
         """What there is now, in words."""
@@ -125,6 +127,7 @@ def commit(plan, arm=None):
     if not arm:
         trial.end()
     done.failed = settle(folder)
+    done.desktop = settle_desktop(plan.conf)
     journal.log(f"generation {folder.name} loaded by {journal.caller()}: {'; '.join(done.said()) or 'no change'}")
     return done
 
@@ -177,6 +180,7 @@ def roll_back(number):
     done = Applied(older, loaded=activate(older))
     trial.end()
     done.failed = settle(older)
+    done.desktop = settle_desktop(generation.configuration(older))
     journal.log(f"rolled back to generation {older.name} by {journal.caller()}")
     return done
 
@@ -208,6 +212,19 @@ def settle_machine(folder):
                     lambda: ping_range.settle(generation.text(folder, "sysctl.conf")),
                     lambda: seat.settle(generation.holds_networks(folder)),
                     lambda: families.settle(generation.text(folder, "socket_families")))
+
+
+def settle_desktop(conf):
+    """Has menu entries and the like start the applications of a configuration, or of none; they hold no rule up.
+
+    Returns what a person should know of it, a sentence, or None.
+    """
+    try:
+        _, new = desktop.update(conf)
+    except Exception as error:      # of whatever kind
+        journal.log(said := f"menu entries and commands still start applications as before: {error}")
+        return said
+    return "menu entries and commands start listed applications by galaf once you have logged in again" if new else None
 
 
 def _try_all(*parts):
@@ -260,6 +277,7 @@ def open_up():
     if folder:
         paths.GOOD.unlink()
         resolver.forget_options()
+    settle_desktop(None)
 
 
 def resume():
@@ -340,6 +358,7 @@ def revert():
     trial.end()
     if note["before"] is not None:
         said = "; ".join([said, *settle(folder)])
+        settle_desktop(generation.configuration(folder))
     if tried and tried != generation.good():
         generation.drop(tried)
     return said
@@ -368,5 +387,6 @@ def stop():
     trial.end()
     if before and before != folder:
         _settle_names(before)
+        settle_desktop(generation.configuration(before))
         generation.drop(folder)
     return f"what was on trial is not kept: generation {before.name} is next" if before else None, removed

@@ -13,7 +13,7 @@ setup_file() {
 }
 
 open_network() {
-    passes alice 'curl -sS -m 5 http://web.example/ http://198.18.0.10/'
+    passes alice '/usr/bin/curl -sS -m 5 http://web.example/ http://198.18.0.10/'
     says web.example 198.18.0.10
 }
 
@@ -25,8 +25,8 @@ enforced() {
     passes alice 'galaf web -m 5 http://web.example/'
     says web.example
     passes alice 'galaf web -m 5 -4 http://web.example/'
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
-    fails 7 alice 'curl -sS -g -m 5 http://[2001:2:0:1::10]/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -g -m 5 http://[2001:2:0:1::10]/'
     fails 6 alice 'galaf web -m 5 http://mail.example/'
     fails 7 alice 'galaf web -m 5 http://198.18.0.20/'
 }
@@ -52,7 +52,7 @@ enforced() {
     same "" "$(sent "$since" "$ROGUE" | head -n 5)" "the rogue's packets"
     passes alice 'galaf ping -c 1 198.18.0.10'
     passes alice 'galaf ping -c 1 web.example'
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
 }
 
 @test "edit: an application more, at once, for a user who is logged in" {

@@ -206,7 +206,7 @@ BY_ADDRESS='"rule": "ip daddr 198.18.0.10 tcp dport 80", "rule6": "ip6 daddr 200
 
 # open_network: every program reaches all, names are known, and nothing is loaded.
 open_network() {
-    passes alice "curl -sS -m 10 http://$SITE/ http://198.18.0.20/"
+    passes alice "/usr/bin/curl -sS -m 10 http://$SITE/ http://198.18.0.20/"
     says "$SITE 80" "198.18.0.20 80"
     [ -z "$BARE" ] || passes on getent hosts "$BARE"
     same "$(cat /run/machine/rules)" "$(rules)" "the ruleset"
@@ -231,8 +231,8 @@ enforced() {
     passes alice 'galaf echo -c 1 -W 5 198.18.0.10'
     [ $DOMAINS = no ] || fails 6 alice 'galaf web http://mail.example/'
     fails 7 alice 'galaf web http://198.18.0.20/'
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.20/'
-    ! ipv6 || fails 7 alice 'curl -sS -g -m 5 http://[2001:2:0:1::20]/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.20/'
+    ! ipv6 || fails 7 alice '/usr/bin/curl -sS -g -m 5 http://[2001:2:0:1::20]/'
     fails 1 alice 'echo >/dev/udp/198.18.0.20/5000'
     same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what reached the wire"
     kept

@@ -13,13 +13,13 @@ untouched() {
     same "" "$output" "the ruleset"
     fails 2 on getent group ping
     [ ! -e /run/machine/tree/var/lib/galaf/good ]
-    passes alice 'curl -sS -m 5 http://web.example/'
+    passes alice '/usr/bin/curl -sS -m 5 http://web.example/'
 }
 
 enforced() {
     passes alice 'galaf web -m 5 http://web.example/'
     says web.example
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
     passes answer web mail.example
     same REFUSED "$output"
 }
@@ -109,7 +109,7 @@ enforced() {
     passes answer web web.example
     same REFUSED "$output"
     passes on apt-get remove -q -y galaf
-    passes alice 'curl -sS -m 5 http://web.example/ http://198.18.0.10/'
+    passes alice '/usr/bin/curl -sS -m 5 http://web.example/ http://198.18.0.10/'
     passes on find /etc/dnsmasq.d -name '*galaf*'
     same "" "$output"
     passes on systemctl is-system-running

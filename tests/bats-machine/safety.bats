@@ -69,7 +69,7 @@ closed() {
     passes on nmcli general reload dns-full
     eventually 5 alice 'galaf web -m 5 http://new.web.example/'
     passes on nft -c -f /var/lib/galaf/good/ruleset.nft
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
 }
 
 # whole NUMBER: the good generation is that configuration's, every text of it, and just that is enforced.
@@ -155,8 +155,8 @@ served() {
     says "web.example 80" "${1:-}"
     passes eventually 10 alice 'galaf web -6 -m 5 http://web.example/'
     fails 7 alice 'galaf web -m 5 http://198.18.0.20/'
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
-    fails 7 alice 'curl -sS -g -m 5 http://[2001:2:0:1::10]/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -g -m 5 http://[2001:2:0:1::10]/'
     passes on galaf_firewall status
 }
 
@@ -358,7 +358,7 @@ back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{
     fails 3 on galaf_firewall status
     says "AUDIT, nothing is enforced" "until"
     passes on systemctl is-active galaf-revert.service
-    passes alice 'curl -sS -m 5 http://198.18.0.10/'
+    passes alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
     apply 0
     enforces 0
     eventually 8 fails 3 on systemctl is-active galaf-revert.service

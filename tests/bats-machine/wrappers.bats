@@ -207,12 +207,12 @@ by() { on runuser --user "$1" -- sh -c "cd; $2"; }
         says hers
         passes by $name 'galaf hers http://web.example/'
         says web.example
-        fails 7 by $name 'curl -sS -m 5 http://198.18.0.10:8080/'
+        fails 7 by $name '/usr/bin/curl -sS -m 5 http://198.18.0.10:8080/'
     done
     fails 125 by ivan 'galaf hers http://web.example/'
     says "may not start it"
-    passes by ivan 'curl -sS -m 5 http://198.18.0.10:8080/'
-    fails 7 by ivan 'curl -sS -m 5 http://198.18.0.20/'
+    passes by ivan '/usr/bin/curl -sS -m 5 http://198.18.0.10:8080/'
+    fails 7 by ivan '/usr/bin/curl -sS -m 5 http://198.18.0.20/'
     passes on galaf_stats
     says grace/hers heidi/hers ivan/ivan
     passes on galaf_doctor file members

@@ -23,20 +23,24 @@ FOLDERS = {
     "etc/modprobe.d": "usr/share/galaf/modprobe.d", "share/galaf/known": "usr/share/galaf/known",
     "etc/polkit-1": "usr/share/galaf/polkit-1", "etc/dbus-1": "usr/share/galaf/dbus-1",
     "etc/NetworkManager/dispatcher.d": "usr/lib/NetworkManager/dispatcher.d",
+    "etc/profile.d": "etc/profile.d", "etc/X11/Xsession.d": "etc/X11/Xsession.d",
+    "systemd/user-generators": "usr/lib/systemd/user-generators",
+    "systemd/user-environment-generators": "usr/lib/systemd/user-environment-generators",
     "completions": "usr/share/bash-completion/completions",
 }
 DEBHELPERS = {
-    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/share/doc/galaf/changelog.gz",
+    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/lib/galaf/environment",
+    "usr/share/doc/galaf/changelog.gz",
     "usr/share/doc/galaf/README.md.gz", "usr/share/doc/galaf/SECURITY.md.gz",
     "usr/share/doc/galaf/copyright", "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
     "usr/lib/tmpfiles.d/galaf.conf",
 }
-PROVIDED_BY = {"debian": "python3-debian", "sh": "python3-sh", "tabulate": "python3-tabulate",
+PROVIDED_BY = {"debian": "python3-debian", "gi": "python3-gi", "sh": "python3-sh", "tabulate": "python3-tabulate",
                "jsonschema": "python3-jsonschema", "idna": "python3-idna", "jsonpath_ng": "python3-jsonpath-ng",
                "jsonpath_rw": "python3-jsonpath-rw"}
 # Debian Policy 6.5: how dpkg may call each script.
 ACTIONS = {
-    "postinst": ["configure", "abort-upgrade", "abort-remove", "abort-deconfigure"],
+    "postinst": ["configure", "abort-upgrade", "abort-remove", "abort-deconfigure", "triggered"],
     "prerm": ["remove", "upgrade", "deconfigure", "failed-upgrade"],
     "postrm": ["remove", "purge", "upgrade", "failed-upgrade", "abort-install", "abort-upgrade", "disappear"],
 }
@@ -123,7 +127,8 @@ def test_conffiles(deb, members):
 def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
-        programs = r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|.*/galaf/(close|galaf_guard)$"
+        programs = (r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|usr/lib/systemd/user-[a-z-]*generators/|"
+                    r".*/galaf/(close|galaf_guard)$")
         executable = member.isdir() or re.match(programs, name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name

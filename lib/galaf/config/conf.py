@@ -45,6 +45,7 @@ class Entry:
     domains: lower-case A-labels, each with all below it; rules: their union is allowed,
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
     users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
+    desktop: whether menus and the like start it by galaf; desktop_names: what does beyond that which runs its program;
     rule6_said, no_new_privs_said: whether the file says so itself.
     """
     name: str
@@ -67,6 +68,8 @@ class Entry:
     ping: bool = False
     mode: str = "enforce"
     resolves_any: bool = False
+    desktop: bool = True
+    desktop_names: tuple = ()
 
     @property
     def path(self):
@@ -316,6 +319,8 @@ def _parse_entry(place, values, defaults, data, faults):
         timeout=seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
         mode=merged.get("mode", "enforce"),
+        desktop=merged.get("desktop", True) is not False,
+        desktop_names=tuple(merged["desktop"]) if isinstance(merged.get("desktop"), list) else (),
         resolves_any="domains" not in merged and ("rule" in merged or "rule6" in merged))
 
 

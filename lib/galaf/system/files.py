@@ -28,10 +28,11 @@ def folder(path, mode=0o755):
         raise GalafError(f"{path}: {error.strerror}") from None
 
 
-def replace(file, text, mode=0o644, owner=None):
+def replace(file, text, mode=0o644, owner=None, durable=True):
     """Puts a text (UTF-8) in a file's place at once, once it has reached the disk; raises OSError if it can't.
 
-    owner: (uid, gid), or None for the writer's own.  The new file is made under a name that nobody can foresee, in
+    owner: (uid, gid), or None for the writer's own; durable: False where it can be made again, so that the disk is not
+    waited for.  The new file is made under a name that nobody can foresee, in
     the folder that was opened, so that a link planted there leads nowhere else.
     """
     file = Path(file)
@@ -46,12 +47,14 @@ def replace(file, text, mode=0o644, owner=None):
                 if owner:
                     os.fchown(descriptor, *owner)
                 os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
+                if durable:
+                    os.fsync(descriptor)
             os.rename(new, file.name, src_dir_fd=top, dst_dir_fd=top)
         except BaseException:
             os.unlink(new, dir_fd=top)
             raise
-        os.fsync(top)
+        if durable:
+            os.fsync(top)
     finally:
         os.close(top)
 

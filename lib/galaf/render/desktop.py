@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders what starts an application by galaf(1): menu entries, D-Bus services, units of users, commands.
+
+Pure: the text of what a package brings goes in, and what is laid in front of it comes out, or None where it starts no
+entry's program.  The files are GLib's key files, which GLib itself reads and writes: comments, translations and what
+is unknown here stay as they are.
+"""
+import re
+import shlex
+from dataclasses import dataclass
+
+from ..errors import GalafError
+
+LAUNCHER = "/usr/bin/galaf"
+MENU, ACTION, SERVICE, UNIT = "Desktop Entry", "Desktop Action ", "D-BUS Service", "Service"
+# A word of a command line, with its quotes: the Desktop Entry Specification, "The Exec key", and systemd.service(5).
+_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""", re.DOTALL)
+# What is left where a line's program is another: the places of what a desktop hands over, and GApplication's option.
+_PLACE = re.compile(r"%[fFuU]|--gapplication-service")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_PREFIX = re.compile(r"([-:+!]*)(.*)", re.DOTALL)      # of ExecStart=
+
+
+@dataclass(frozen=True)
+class Start:
+    """An entry as a command line starts it.
+
+    name: the entry's; fixed: the arguments of its own that come before the caller's; open: whether it takes the
+    caller's at all.
+    """
+    name: str
+    fixed: tuple = ()
+    open: bool = True
+
+
+def command(start):
+    """The script that a name typed in a shell runs."""
+    return f'#!/bin/sh\n# made by galaf_desktop\nexec {LAUNCHER} {start.name} "$@"\n'
+
+
+def line(text, whose, owner=None):
+    """A command line that starts by galaf what the given one starts; None where that is no entry's.
+
+    whose: takes words and returns (Start, how many words name its program), or None; owner: the Start of who is said
+    to own this line whatever it runs, or None.
+    """
+    raw = _WORD.findall(text)
+    words = [_unquoted(word) for word in raw]
+    first = _environment(words)
+    if not words[first:] or words[first] in (LAUNCHER, "galaf"):
+        return None
+    found = whose(words[first:])
+    if found:
+        start, length = owner or found[0], found[1]
+        rest = _arguments(start, raw[first + length:], words[first + length:])
+    elif owner:
+        start, first, rest = owner, 0, [word for word in raw if owner.open and _PLACE.fullmatch(word)]
+    else:
+        return None
+    return " ".join([*raw[:first], LAUNCHER, start.name, *rest])
+
+
+def _unquoted(word):
+    if not set(word) & set("\"'\\"):     # nearly all, and shlex is slow
+        return word
+    try:
+        return "".join(shlex.split(word))
+    except ValueError:
+        return word
+
+
+def _environment(words):
+    """How many words at the beginning are env(1) and what it sets."""
+    if not words or words[0] not in ("env", "/usr/bin/env", "/bin/env"):
+        return 0
+    return next((at for at, word in enumerate(words) if at and not _ASSIGNMENT.match(word)), len(words))
+
+
+def _arguments(start, raw, words):
+    """What is left of the words after the program: the entry brings its own, and may take no others."""
+    if not start.open:
+        return []
+    fixed = list(start.fixed)
+    return raw[len(fixed):] if fixed and words[:len(fixed)] == fixed else raw
+
+
+def menu(data, whose, owner=None):
+    """A menu or autostart entry (bytes) with each Exec= that starts an entry, its actions' too, by galaf; or None.
+
+    Its program is then started as any other, not by D-Bus, which would start it once for all.
+    """
+    file = _read(data)
+    changed = [group for group in file.get_groups()[0] if group == MENU or group.startswith(ACTION)
+               if _exec(file, group, whose, owner)]
+    if MENU in changed and _value(file, MENU, "DBusActivatable"):
+        file.set_boolean(MENU, "DBusActivatable", False)
+    return file.to_data()[0] if changed else None
+
+
+def service(data, whose, owner=None):
+    """A D-Bus service's file (bytes) whose program the bus itself starts by galaf; or None."""
+    file = _read(data)
+    if not _exec(file, SERVICE, whose, owner):
+        return None
+    if _value(file, SERVICE, "SystemdService"):
+        file.remove_key(SERVICE, "SystemdService")
+    return file.to_data()[0]
+
+
+def unit(data, whose, owner=None):
+    """The drop-in that has a user's service start by galaf; None where it can't, or starts no entry.
+
+    One that is ready when it says so isn't heard, as galaf(1) passes no NOTIFY_SOCKET on: it is ready once started.
+    """
+    file = _read(data.replace(b"\\\n", b" "))
+    text = _value(file, UNIT, "ExecStart")
+    before, rest = _PREFIX.fullmatch(text or "").groups()
+    found = line(rest, whose, owner) if rest and not rest.startswith("@") else None
+    if not found:
+        return None
+    ready = ["Type=exec"] if (_value(file, UNIT, "Type") or "").startswith("notify") else []
+    lines = ["# made by galaf_desktop", "[Service]", *ready, "ExecStart=", f"ExecStart={before}{found}"]
+    return "\n".join(lines) + "\n"
+
+
+def _exec(file, group, whose, owner):
+    """Has Exec= of a group start by galaf; False where it is no entry's."""
+    text = _value(file, group, "Exec")
+    found = line(text, whose, owner) if text else None
+    if found:
+        file.set_string(group, "Exec", found)
+    return bool(found)
+
+
+def _read(data):
+    from gi.repository import GLib      # slow, and not every command renders these
+    file = GLib.KeyFile()
+    all_of_it = GLib.KeyFileFlags.KEEP_COMMENTS | GLib.KeyFileFlags.KEEP_TRANSLATIONS
+    try:
+        data.decode("utf-8")
+        file.load_from_bytes(GLib.Bytes.new(data), all_of_it)
+    except (GLib.Error, UnicodeDecodeError) as error:
+        raise GalafError(f"can't be read: {getattr(error, 'message', error)}") from None
+    return file
+
+
+def _value(file, group, key):
+    """The string of a key; None where it isn't there, or is none."""
+    from gi.repository import GLib
+    try:
+        return file.get_string(group, key)
+    except GLib.Error:
+        return None

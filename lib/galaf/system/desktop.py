@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lays in a folder of galaf's what starts applications by galaf(1), in front of what packages bring.
+
+Nothing of a package, of /usr/local or of a home is changed: the folder comes first in XDG_DATA_DIRS, XDG_CONFIG_DIRS
+and PATH (lib/galaf/environment), and a generator of systemd's hands its drop-ins to each user's systemd.
+"""
+import functools
+import os
+import pwd
+import re
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+from .. import paths
+from ..config import conf as configuration
+from ..config import known
+from ..errors import GalafError
+from ..render import desktop as render
+from . import files, lock
+from .run import run
+
+TOP = paths.STATE / "desktop"
+SEARCH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/games", "/usr/games")
+DATA = ("/usr/local/share", "/usr/share", "/var/lib/flatpak/exports/share", "/var/lib/snapd/desktop")
+# Of each kind: where it is found, the first of a name first; where it is laid; how its files' names end; the renderer.
+KINDS = {
+    "menu": ([f"{place}/applications" for place in DATA], "share/applications", ".desktop", render.menu),
+    "D-Bus": ([f"{place}/dbus-1/services" for place in DATA], "share/dbus-1/services", ".service", render.service),
+    "autostart": (["/etc/xdg/autostart"], "xdg/autostart", ".desktop", render.menu),
+    "unit": (["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"], "systemd/user", ".service",
+             render.unit),
+}
+HOME = ".local/share/applications"      # of a person's own menu entries, which win
+# Names of a role that Debian's alternatives give to a program: they mean whatever has the role.
+ROLES = frozenset({"gnome-www-browser", "www-browser", "x-terminal-emulator", "x-www-browser"})
+# What runs another program, which is then the one that counts: interpreters a file, the others an executable one.
+_INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|gjs|gjs-console|java|mono|lua|tclsh|wish|guile|electron|"
+                           r"sh|bash|dash|php|Rscript|wine)[0-9.]*\Z")
+_RUNNERS = re.compile(r"(?:env|bwrap|firejail|systemd-run|flatpak|snap|nice|ionice|taskset|setpriv|timeout|unshare|"
+                      r"gapplication|gio|gtk-launch|xdg-open|exo-open|dbus-run-session|stdbuf|torsocks|busybox)\Z")
+
+Found = namedtuple("Found", "entry kind name source path text")
+Found.__doc__ = """One thing that starts an entry's program, and what is laid in front of it.
+
+entry: the entry's name; kind: "menu", "D-Bus", "autostart", "unit" or "command"; name: its file's name; source: the
+file's path; path: where galaf's own lies, below TOP; text: what it holds.
+"""
+
+
+class Programs:
+    """The programs of a configuration's entries: which entry a command line starts."""
+
+    def __init__(self, conf):
+        self.named, self._by_file = {}, {}
+        for entry in conf.groups.values() if conf else ():
+            if not entry.execv or not entry.desktop:
+                continue
+            program = identity(entry.execv)
+            start = _start(entry, program[1] if program else 1)
+            for name in [*entry.desktop_names, *_library(entry)]:
+                self.named.setdefault(name, start)
+            if program:
+                names = frozenset(_chain(entry.execv[program[1] - 1]))
+                self._by_file.setdefault(program[0], []).append((start, names, entry.name))
+
+    def __bool__(self):
+        return bool(self.named or self._by_file)
+
+    def whose(self, words):
+        """(Start, how many words name the program) of the entry that a command line's words start; or None.
+
+        Of several entries with one program the one that is called like it, else the first.
+        """
+        program = identity(words)
+        if not program or program[0] not in self._by_file:
+            return None
+        called = os.path.basename(words[program[1] - 1])
+        arguments = [word for word in words[program[1]:] if not word.startswith("%")]
+        fitting = [(start, name) for start, names, name in self._by_file[program[0]]
+                   if (called in names or called in ROLES) and _fits(start, arguments)]
+        best = next((start for start, name in fitting if name == os.path.basename(program[0]) or name == called), None)
+        return (best or fitting[0][0], program[1]) if fitting else None
+
+    def commands(self):
+        """{name: path} of the commands in PATH that start an entry's program or are named by an entry."""
+        names = {name for each in self._by_file.values() for _, names, _ in each for name in names} | ROLES
+        names |= {name for name in self.named if not name.endswith((".desktop", ".service"))}
+        return {name: path for name in sorted(names) for path in [which(name)] if path}
+
+
+def _start(entry, length):
+    """The Start of an entry whose program takes so many words of its execv."""
+    words = entry.execv[length:]
+    takes = configuration.CALLER_ARGUMENTS in words
+    return render.Start(entry.name, words[:words.index(configuration.CALLER_ARGUMENTS)] if takes else words, takes)
+
+
+def _fits(start, arguments):
+    """Whether an entry is meant by these arguments: one that has its own, and takes none of the caller's, by these."""
+    return start.open or not start.fixed or list(start.fixed) == arguments
+
+
+def _library(entry):
+    """The menu entries that the library of known entries has for an entry, where it runs the same command."""
+    found = known.read(entry.name)
+    return found.menu if found and tuple(found.entry.get("execv", ())) == entry.execv else ()
+
+
+@functools.lru_cache(maxsize=None)
+def which(word):
+    """The path of a program as a session finds it without galaf's folder; None where there is none."""
+    paths_ = [word] if word.startswith("/") else [] if "/" in word else [f"{place}/{word}" for place in SEARCH]
+    return next((path for path in paths_ if os.path.isfile(path) and os.access(path, os.X_OK)), None)
+
+
+@functools.lru_cache(maxsize=None)
+def _real(path):
+    return os.path.realpath(path)
+
+
+def identity(words):
+    """(the file that counts as the program, how many words name it) of a command line; None where none can be told."""
+    path = which(words[0])
+    if path is None:
+        return None
+    real = _real(path)
+    interpreter, runner = _INTERPRETERS.match(os.path.basename(real)), _RUNNERS.match(os.path.basename(real))
+    if not interpreter and not runner:
+        return real, 1
+    for at, word in enumerate(words[1:], 2):
+        if interpreter and word.startswith("/") and os.path.isfile(word):
+            return _real(word), at
+        if runner and word.startswith("/") and which(word):
+            inner = identity(words[at - 1:])        # which may be a runner again
+            return inner and (inner[0], inner[1] + at - 1)
+    return None
+
+
+def _chain(path):
+    """The names that lead to a program: its own, and those of each link on the way."""
+    while True:
+        yield os.path.basename(path)
+        if not os.path.islink(path):
+            break
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+
+
+def find(conf, complain=lambda text: None):
+    """Every Found of a configuration (None: there is none), of each kind; complain: takes what can't be read."""
+    programs = Programs(conf)
+    if not programs:
+        return []
+    found = []
+    for kind, (folders, place, ending, renderer) in KINDS.items():
+        for name, path in _files(folders, ending):
+            if kind == "unit" and path.with_suffix(".socket").exists():
+                continue        # galaf(1) closes the socket that it is handed
+            text = _rendered(renderer, path, programs, complain)
+            if text is not None:
+                entry = _entry_of(text)
+                laid = f"{place}/{name}.d/galaf.conf" if kind == "unit" else f"{place}/{name}"
+                found.append(Found(entry, kind, name, path, laid, text))
+    return found + list(_commands(programs))
+
+
+def _commands(programs):
+    for name, path in programs.commands().items():
+        owner = programs.named.get(name)
+        started = None if owner else programs.whose([path])
+        start = owner or started and started[0]
+        if start:
+            yield Found(start.name, "command", name, path, f"bin/{name}", render.command(start))
+
+
+def _entry_of(text):
+    """The entry that a rendered text starts."""
+    return re.search(rf"{re.escape(render.LAUNCHER)} (\S+)", text)[1]
+
+
+def _files(folders, ending):
+    """(name below its folder, path) of each file of a kind; of one name the first folder's."""
+    seen = set()
+    for folder in folders:
+        for path in sorted(Path(folder).rglob(f"*{ending}")):
+            name = str(path.relative_to(folder))
+            if name not in seen and path.is_file():
+                seen.add(name)
+                yield name, path
+
+
+def _rendered(renderer, path, programs, complain):
+    """What is laid in front of a file; None where it starts no entry, or can't be read."""
+    try:
+        data = path.read_bytes()
+        return renderer(data, programs.whose, programs.named.get(path.name))
+    except OSError as error:
+        complain(f"{path}: {error.strerror}")
+    except GalafError as error:
+        complain(f"{path}: {error}")
+    return None
+
+
+def update(conf, complain=lambda text: None):
+    """Makes the folder hold what a configuration wants; returns every Found, and whether the folder is new.
+
+    Only what differs is written.  Where nothing is wanted there is no folder.  Raises GalafError or OSError.
+    """
+    which.cache_clear()
+    _real.cache_clear()
+    with lock.held("desktop"):
+        found = find(conf, complain)
+        new = bool(found) and not TOP.exists()
+        if not found:
+            _remove()
+            return found, False
+        wanted = {item.path: item for item in found}
+        files.folder(TOP)
+        menus = _lay(wanted) | _clear({Path(path) for path in wanted})
+        if menus:
+            _index()
+    return found, new
+
+
+def remove():
+    """Takes the folder away; returns whether there was one."""
+    with lock.held("desktop"):
+        return _remove()
+
+
+def _remove():
+    there = os.path.lexists(TOP)
+    if TOP.is_dir() and not TOP.is_symlink():
+        shutil.rmtree(TOP)
+    elif there:
+        TOP.unlink()
+    return there
+
+
+def _lay(wanted):
+    """Writes what differs; returns whether a menu entry was among it."""
+    menus = False
+    for path, item in wanted.items():
+        file = TOP / path
+        for parent in reversed(Path(path).parents[:-1]):
+            files.folder(TOP / parent)
+        if not (file.is_file() and file.read_text(encoding="utf-8", errors="replace") == item.text):
+            files.replace(file, item.text, 0o755 if item.kind == "command" else 0o644, durable=False)
+            menus |= item.kind == "menu"
+    return menus
+
+
+def _clear(wanted):
+    """Removes what is not wanted, and folders that are empty then; returns whether a menu entry was among it."""
+    menus = False
+    for folder, _, names in os.walk(TOP, topdown=False):
+        below = Path(folder).relative_to(TOP)
+        for name in names:
+            if below / name not in wanted and name != "mimeinfo.cache":
+                os.unlink(os.path.join(folder, name))
+                menus |= below.parts[:2] == ("share", "applications")
+        if below.parts and not any(below in path.parents for path in wanted):
+            shutil.rmtree(folder)
+    return menus
+
+
+def _index():
+    """Has the menu entries' types be found: a folder without this index has no handler."""
+    folder = TOP / "share/applications"
+    if folder.is_dir():
+        run("update-desktop-database", str(folder))
+        os.chmod(folder / "mimeinfo.cache", 0o644)
+
+
+def own_entries(conf):
+    """(user, path, entry's name) of each menu entry in a home, where it wins, that starts a program without galaf.
+
+    Of every person's home as root, else of one's own.
+    """
+    programs = Programs(conf)
+    for person in pwd.getpwall():
+        if person.pw_uid != os.geteuid() and (os.geteuid() != 0 or person.pw_uid < 1000):
+            continue
+        for _, path in _files([f"{person.pw_dir}/{HOME}"], ".desktop"):
+            text = _rendered(render.menu, path, programs, lambda text: None)
+            if text is not None:
+                yield person.pw_name, str(path), _entry_of(text)

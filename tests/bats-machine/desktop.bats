@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A listed application starts in its group, whichever way a person starts it, on a booted workstation: each way by the
+# group of the process and by what it can fetch, with an unlisted program beside it that is started the same way.
+
+load machine
+load ../bats/trip
+
+setup_file() {
+    later dbus-user-session libglib2.0-bin xdg-utils
+    passes on loginctl enable-linger alice
+    trip_deb "/run/machine/tree/opt/trip.deb"
+    passes on dpkg -i /opt/trip.deb
+    footprint >/run/machine/before
+    passes install "./$DEB"
+    passes on galaf_config --set '$.groups.trip' '{"execv": ["/usr/bin/trip", "…"], "rule": "tcp dport 80"}'
+    passes on galaf_config --yes
+    log_in_again
+}
+
+setup() { on rm -f /home/alice/trip.log /home/alice/rogue.log; }
+
+# log_in_again: alice's session ends and begins, with her systemd and her bus.
+log_in_again() { passes on systemctl restart user@1000.service; }
+
+# session COMMAND-LINE: in alice's session: a login shell with its bus, and a display, though nobody looks at it.
+session() {
+    alice "export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus DISPLAY=:9; $1"
+}
+
+# starts WAY ARGUMENTS COMMAND-LINE: it starts trip, for NAME, in its group with these arguments, and rogue in alice's.
+starts() {
+    local name wanted
+    for name in trip rogue; do
+        session "${3//NAME/$name}" || true
+        eventually 10 on test -s "/home/alice/$name.log" || complain "$1: $name was not started" \
+            "$(on journalctl -q -b --no-pager -n 20)"
+        wanted=$([ "$name" = trip ] && echo "trip [$2] 198.18.0.10" || echo "alice [$2] nothing")
+        same "${wanted//NAME/$name}" "$(on cat "/home/alice/$name.log")" "$1"
+    done
+}
+
+@test "a name typed in a login shell" { starts shell typed 'NAME typed'; }
+
+@test "a menu entry, by the desktop's own library" {
+    starts menu '--opened NAME:x' "/usr/bin/python3 -c '
+from gi.repository import Gio
+Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_uris([\"NAME:x\"], None)'"
+}
+
+@test "a menu entry's action" {
+    starts action --again "/usr/bin/python3 -c '
+from gi.repository import Gio
+Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_action(\"again\", None)'"
+}
+
+@test "a link, by gio open" { starts "gio open" '--opened NAME:x' 'gio open NAME:x'; }
+
+@test "a link, by xdg-open" { starts xdg-open '--opened NAME:x' 'xdg-open NAME:x'; }
+
+@test "D-Bus activation" {
+    starts D-Bus --dbus 'busctl --user call org.freedesktop.DBus / org.freedesktop.DBus StartServiceByName su org.NAME 0'
+}
+
+@test "a service of the user's systemd" { starts unit --unit 'systemctl --user start NAME.service'; }
+
+@test "a name given to systemd-run --user" { starts systemd-run here 'systemd-run --user --quiet NAME here'; }
+
+@test "what starts with the session" { starts autostart --autostart 'systemctl --user start app-NAME@autostart.service'; }
+
+@test "galaf_desktop status shows all of them, and everyone may ask" {
+    passes on galaf_desktop status
+    says "trip     D-Bus" "trip     menu" "trip     autostart" "trip     unit" "trip     command"
+    says_not rogue
+    passes session '/usr/sbin/galaf_desktop status'
+}
+
+@test "a package that goes takes its entries with it, one that comes brings them" {
+    passes on dpkg --purge trip
+    fails 1 on grep -rq trip /var/lib/galaf/desktop
+    passes on dpkg -i /opt/trip.deb
+    starts shell typed 'NAME typed'
+}
+
+@test "removing galaf takes everything back, and a new session knows nothing of it" {
+    passes on apt-get remove -q -y galaf
+    fails 1 on test -e /var/lib/galaf/desktop
+    log_in_again
+    for way in 'trip typed' 'gio open trip:x' 'systemctl --user start trip.service'; do
+        on rm -f /home/alice/trip.log
+        session "$way" || true
+        eventually 10 on test -s /home/alice/trip.log || complain "$way: not started"
+        [[ $(on cat /home/alice/trip.log) == "alice ["*"] 198.18.0.10" ]] || complain "$(on cat /home/alice/trip.log)"
+    done
+    passes session 'systemctl --user show-environment; /usr/bin/env'
+    says_not /var/lib/galaf
+}
+
+@test "purging galaf leaves no file of its own" {
+    passes on apt-get purge -q -y galaf
+    passes on dpkg --verify trip
+    run diff /run/machine/before <(footprint)
+    same "" "$output" "what is left"
+}

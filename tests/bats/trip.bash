@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A package of the tests' own with an application, trip, that is started in every way, and one like it, rogue, that
+# no entry names.
+
+# trip_deb FILE: builds it.  Its programs append their group, their own name and their arguments to ~/NAME.log, with
+# what they fetch of 198.18.0.10.
+trip_deb() {
+    local tree name only_trip
+    tree=$(mktemp -d)
+    mkdir -p "$tree"/DEBIAN "$tree"/usr/bin "$tree"/usr/share/{applications,dbus-1/services} "$tree"/etc/xdg/autostart \
+        "$tree"/usr/lib/systemd/user
+    printf '%s\n' 'Package: trip' 'Version: 1' 'Architecture: all' 'Maintainer: nobody <nobody@trip.example>' \
+        'Description: an application of the tests' >"$tree/DEBIAN/control"
+    printf '/etc/xdg/autostart/%s.desktop\n' trip rogue >"$tree/DEBIAN/conffiles"
+    for name in trip rogue; do
+        cat >"$tree/usr/bin/$name" <<'END'
+#!/bin/sh
+fetched=$(curl -sS -m 3 http://198.18.0.10/ 2>/dev/null | head -c 11 | tr -d '\n')
+echo "$(id -gn) [$*] ${fetched:-nothing}" >>"$HOME/$(basename "$0").log"
+END
+        chmod 755 "$tree/usr/bin/$name"
+        # What D-Bus is asked for alone can't be told from the other ways, so rogue is not.
+        only_trip=$([ $name = trip ] && echo true || echo false)
+        printf '%s\n' '[Desktop Entry]' "Name=$name" "Name[de]=$name, deutsch" "Exec=$name --opened %u" "Icon=$name" \
+            'Type=Application' "DBusActivatable=$only_trip" "MimeType=x-scheme-handler/$name;" Actions=again '' \
+            '[Desktop Action again]' Name=Again "Exec=/usr/bin/$name --again" >"$tree/usr/share/applications/org.$name.desktop"
+        printf '%s\n' '[Desktop Entry]' "Name=$name" "Exec=$name --autostart" Type=Application \
+            >"$tree/etc/xdg/autostart/$name.desktop"
+        printf '%s\n' '[D-BUS Service]' "Name=org.$name" "Exec=/usr/bin/$name --dbus" >"$tree/usr/share/dbus-1/services/org.$name.service"
+        printf '%s\n' '[Service]' "ExecStart=/usr/bin/$name --unit" >"$tree/usr/lib/systemd/user/$name.service"
+    done
+    echo SystemdService=trip.service >>"$tree/usr/share/dbus-1/services/org.trip.service"
+    dpkg-deb --root-owner-group -b "$tree" "$1" >/dev/null
+    rm -r "$tree"
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is laid in front of menu entries, services and units, against golden files; GOLDEN_UPDATE=1 writes them anew."""
+import json
+import os
+
+import pytest
+from conftest import TOP
+
+from galaf.config import conf
+from galaf.errors import GalafError
+from galaf.render import desktop as render
+from galaf.system import desktop
+
+FOLDER = TOP / "tests/py/desktop"
+BROWSER = render.Start("browser", ("--class",))
+CHAT = render.Start("chat")
+ONCE = render.Start("once", (), open=False)
+OWNERS = {"org.example.Weather.desktop": render.Start("weather")}
+
+
+def whose(words):
+    """The entries of these tests, by the words that start them."""
+    if words[:2] == ["/usr/bin/python3", "/usr/bin/chat"]:
+        return CHAT, 2
+    return {"browser": (BROWSER, 1), "/usr/bin/browser": (BROWSER, 1), "once": (ONCE, 1)}.get(words[0])
+
+
+def rendered(name):
+    """What is laid in front of a file of these tests."""
+    data = (FOLDER / "in" / name).read_bytes()
+    renderer = (render.menu if name.endswith(".desktop") else render.service if b"D-BUS" in data else render.unit)
+    return renderer(data, whose, OWNERS.get(name))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (FOLDER / "in").iterdir()))
+def test_golden(name):
+    """Translations, comments, icons, types, actions and quotes stay; the program alone is another."""
+    golden = FOLDER / "out" / name
+    if os.environ.get("GOLDEN_UPDATE") and rendered(name) is not None:
+        golden.write_text(rendered(name), encoding="utf-8")
+    assert rendered(name) == (golden.read_text(encoding="utf-8") if golden.exists() else None)
+    assert golden.exists() == (name != "unlisted.desktop")
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("browser %u", "/usr/bin/galaf browser %u"),
+    ("browser --class x", "/usr/bin/galaf browser x"),          # the entry brings --class itself
+    ("env A=1 B=2 browser", "env A=1 B=2 /usr/bin/galaf browser"),
+    ("once", "/usr/bin/galaf once"), ("once --all %F", "/usr/bin/galaf once"),
+    ("other browser", None), ("galaf browser %u", None), ("/usr/bin/galaf browser", None), ("env A=1", None),
+    ("", None),
+    ('browser "unfinished', "/usr/bin/galaf browser unfinished"),
+])
+def test_command_lines(text, wanted):
+    """A line keeps its arguments as they are quoted, and is left alone unless it starts an entry."""
+    assert render.line(text, whose) == wanted
+
+
+def test_what_is_no_key_file_is_a_plain_fault():
+    for data in b"no key file\n", b"[Desktop Entry]\nName=\xff\n":
+        with pytest.raises(GalafError, match="can't be read"):
+            render.menu(data, whose)
+
+
+@pytest.fixture(name="programs")
+def _programs(tmp_path, monkeypatch):
+    """A folder in PATH with programs; a function that makes Programs of groups."""
+    for name in "browser", "other", "python3.11", "run":
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "tool.py").write_text("")
+    links = {"alias": "browser", "x-www-browser": "alias", "python3": "python3.11", "multi": "other"}
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(target)
+    monkeypatch.setattr(desktop, "SEARCH", (str(tmp_path),))
+    desktop.which.cache_clear()
+    desktop._real.cache_clear()
+
+    def make(groups):
+        text = json.dumps({"groups": groups}).replace("BIN", str(tmp_path))
+        return desktop.Programs(conf.parse(text, "f"))
+    yield make
+    desktop.which.cache_clear()
+
+
+def entry_of(programs, *words):
+    """The name of the entry that these words start, or None."""
+    found = programs.whose(list(words))
+    return found and found[0].name
+
+
+def test_the_program_tells_the_entry(programs):
+    """By the file that a path leads to, called by a name of its own or of its role, and by no other name."""
+    made = programs({"web": {"execv": ["BIN/browser", "…"]}, "x": {"execv": ["BIN/other", "…"]}})
+    assert entry_of(made, "browser", "%U") == entry_of(made, "x-www-browser") == "web"
+    assert entry_of(made, "alias") is None          # a program of many names does what it is called
+    assert entry_of(made, "multi") is None and entry_of(made, "other") == "x" and entry_of(made, "absent") is None
+    assert made.commands().keys() == {"browser", "other", "x-www-browser"}
+
+
+def test_an_interpreter_is_not_the_program(programs):
+    made = programs({"tool": {"execv": ["BIN/python3", "BIN/tool.py", "…"]}, "py": {"execv": ["BIN/python3", "…"]}})
+    tool = made.whose(["python3", "-I", str(desktop.SEARCH[0]) + "/tool.py"])
+    assert (tool[0].name, tool[1]) == ("tool", 3)
+    assert entry_of(made, "python3", "other.py") is None and entry_of(made, "python3") is None
+
+
+def test_one_use_of_a_program_is_not_the_program(programs):
+    """An entry with arguments of its own, and none of the caller's, is meant by just these."""
+    made = programs({"report": {"execv": ["BIN/browser", "--report"]}})
+    assert entry_of(made, "browser", "--report", "%U") == "report"
+    assert entry_of(made, "browser") is None and entry_of(made, "browser", "--other") is None
+
+
+def test_which_of_two_entries(programs):
+    """The one called like the program, else the first; "desktop": false leaves one out."""
+    both = {"first": {"execv": ["BIN/browser", "…"]}, "browser": {"execv": ["BIN/browser", "…"]}}
+    assert entry_of(programs(both), "browser") == "browser"
+    assert entry_of(programs({**both, "browser": {**both["browser"], "desktop": False}}), "browser") == "first"
+    named = programs({"first": {**both["first"], "desktop": ["org.x.desktop", "cmd"]}})
+    assert {name: start.name for name, start in named.named.items()} == {"org.x.desktop": "first", "cmd": "first"}
+
+
+@pytest.mark.parametrize("names", [["../x.desktop"], ["a/b"], [".x"], [""], ["a\n"], ["-x"], "x.desktop", 1])
+def test_names_are_names_of_files(names):
+    with pytest.raises(GalafError, match=r"\$\.groups\.a\.desktop"):
+        conf.parse(json.dumps({"groups": {"a": {"execv": ["/bin/true"], "desktop": names}}}), "f")
