@@ -352,6 +352,31 @@ started[0].wait()' 3>&- &
     finds ok launcher
 }
 
+@test "outside: a program and a script that were started without galaf, and not those that were with it" {
+    finds ok outside
+    mkfifo -m 666 /tmp/waits
+    as alice galaf web -s file:///tmp/waits 3>&- &
+    as alice bash -c 'exec -a another curl -s file:///tmp/waits' 3>&- &
+    eventually 5 sh -c '[ "$(pgrep -c -x curl)" = 2 ]' || complain "$(pgrep -a curl)"
+    finds warning outside "web runs outside its group since $(date +%H:)" "(process $(pgrep -x -G alice curl)): close it"
+    same 1 "$(grep -o 'runs outside' <<<"$output" | wc -l)"
+    pkill -x -G alice curl
+    finds ok outside
+    printf '#!/usr/bin/python3\nopen("/tmp/waits").read()\n' >/usr/local/bin/waiter
+    chmod 755 /usr/local/bin/waiter
+    as alice python3 /usr/local/bin/waiter 3>&- &
+    eventually 5 pgrep -f local/bin/waiter
+    galaf_config --set '$.groups.late' '{ "execv": [ "/usr/local/bin/waiter" ], "rule": "tcp dport 80" }'
+    passes galaf_config --yes
+    says "galaf_config: late runs outside its group since" "close it and start it again"
+    passes galaf_config --yes
+    says_not "runs outside"
+    finds warning outside "late runs outside"
+    pkill -f local/bin/waiter
+    pkill -x curl
+    rm /tmp/waits /usr/local/bin/waiter
+}
+
 @test "members: a member, a password, an administrator, a login group" {
     finds ok members
     gpasswd --add alice web

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs of entries that run outside of their group: they were started without galaf(1), and go on so."""
+import contextlib
+import os
+import re
+import time
+from collections import namedtuple
+from pathlib import Path
+
+from .desktop import Programs
+from .run import CommandFailed, run
+
+Running = namedtuple("Running", "entry pid since")
+Running.__doc__ = """A process with an entry's program and another effective group.
+
+entry: the entry's name; pid: the process; since: seconds since 1970.
+"""
+
+
+def found(conf, groups):
+    """Every Running of the entries that have an execv, of each entry the oldest first; groups: names to gids."""
+    programs = Programs(conf)
+    if not programs or not groups:
+        return []
+    packaged = _packaged(conf)
+    running = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):      # it ended meanwhile, or is the kernel's
+            exe = os.readlink(process / "exe").removesuffix(" (deleted)")
+            words = os.fsdecode((process / "cmdline").read_bytes()).split("\0")
+            started = programs.whose([exe, *words[1:-1]])
+            name = started[0].name if started else packaged.get(exe)
+            if name in groups and _group(process) != groups[name]:
+                running.append(Running(name, int(process.name), _since(process)))
+    return sorted(running, key=lambda one: (one.entry, one.since, one.pid))
+
+
+def told(running):
+    """A sentence for each entry with such processes: the oldest one counts."""
+    oldest = {}
+    for one in running:
+        oldest.setdefault(one.entry, one)
+    day = time.strftime("%Y-%m-%d")
+    for one in oldest.values():
+        since = time.localtime(one.since)
+        when = time.strftime("%H:%M" if time.strftime("%Y-%m-%d", since) == day else "%Y-%m-%d %H:%M", since)
+        yield f"{one.entry} runs outside its group since {when} (process {one.pid}): close it and start it again"
+
+
+def _packaged(conf):
+    """{file: entry} of the programs in the package of an entry whose own program is a script: the script runs one."""
+    files = {}
+    for entry in conf.groups.values():
+        if entry.execv and entry.desktop and _is_script(entry.execv[0]):
+            with contextlib.suppress(CommandFailed):        # no package's
+                package = run("dpkg-query", "-S", os.path.realpath(entry.execv[0])).split(":", 1)[0]
+                for path in run("dpkg-query", "-L", package).splitlines():
+                    if os.path.isfile(path) and not os.path.islink(path) and os.access(path, os.X_OK):
+                        files.setdefault(path, entry.name)
+    return files
+
+
+def _is_script(path):
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+def _group(process):
+    """The effective gid of a folder of /proc."""
+    status = (process / "status").read_text(encoding="utf-8", errors="replace")
+    return int(re.search(r"^Gid:\s+\d+\s+(\d+)", status, re.MULTILINE)[1])
+
+
+def _since(process):
+    """When a process started, in seconds since 1970: field 22 of proc(5)'s stat, after the name in brackets."""
+    ticks = int((process / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
