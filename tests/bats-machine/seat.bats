@@ -27,6 +27,7 @@ setup_file() {
     echo "bob:$ADMINISTRATOR" | "$MACHINE" on chpasswd
     passes on systemd-run --quiet --unit=sitting -p PAMName=login -p User=alice -E XDG_SEAT=seat0 sleep infinity
     passes on galaf_config --set '$.groups.shell' '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80" }'
+    passes on galaf_config --set '$.inbound.root' '"icmp type echo-request"'     # what comes by a tun is answered
     passes on nmcli connection modify wired ipv6.method disabled
     passes on nmcli connection up wired
     passes on galaf_config --yes

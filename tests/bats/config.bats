@@ -177,6 +177,50 @@ JSON
     fails 7 behind $curl http://198.18.0.10:8080/
 }
 
+# strange: behind this machine, packets of a stranger's to it and through it, which are refused or have no hop left.
+strange() {
+    behind /usr/bin/python3 -c '
+import socket
+for family, stranger, hosts in ((socket.AF_INET, "198.18.0.20", ("10.9.0.1", "198.18.0.10")),
+                                (socket.AF_INET6, "2001:2:0:1::20", ("fd09::1", "2001:2:0:1::10"))):
+    for host in hosts:
+        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+            for hops in 64, 1:
+                sock = socket.socket(family, kind)
+                sock.setsockopt(*((socket.IPPROTO_IP, socket.IP_TTL) if family == socket.AF_INET else
+                                  (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)), hops)
+                sock.bind((stranger, 0))
+                sock.setblocking(False)
+                if kind == socket.SOCK_STREAM:
+                    sock.connect_ex((host, 80))
+                else:
+                    sock.sendto(b"secret", (host, 5000))'
+    sleep 0.3
+}
+
+@test "what is refused of a stranger's packet from behind is told to no stranger, with forwarding on" {
+    [ -e /run/netns/behind ] || third_machine
+    sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+    ip address add fd09::1/64 dev third nodad
+    for address in fd09::2/64 2001:2:0:1::20/128; do behind ip address add $address dev eth0 nodad; done
+    behind ip address add 198.18.0.20/32 dev eth0
+    behind ip route add default via fd09::1
+    configure <<<'{}'
+    eventually 5 behind ping -c 1 -W 1 fd09::1 || true      # neighbours know each other from now on
+    before=$(wire_packets)
+    strange
+    same "$before" "$(wire_packets)" "packets by the cable, of one that was refused"
+    # Who is behind by that address is still told.
+    fails 7 behind $curl --interface 10.9.0.2 -m 5 http://198.18.0.10/
+    # Without the rule each is.
+    nft delete rule inet galaf related_out handle "$(nft -a list chain inet galaf related_out |
+        sed -n 's/.*ct label 125 drop # handle //p')"
+    strange
+    [ "$(wire_packets)" -ge $((before + 8)) ] || complain "without the rule $(($(wire_packets) - before)) packets left"
+    passes galaf_firewall reload
+    sysctl -qw net.ipv6.conf.all.forwarding=0
+}
+
 @test "container_bases: the same rules for a container's exact ids, and nothing for others whose low bits match" {
     configure <<'JSON'
 { "config": { "container_bases": [ 131072 ] }, "groups": { "web": { "rule": "tcp dport 80" } } }

@@ -607,6 +607,17 @@ def forwarded(peer):
     assert not any(each[:2] == b"\x11\x5c" for each in ports), "an invalid packet"
 
 
+@probe
+def strange(peer):
+    """A guest's packet with a stranger's address is refused, and no error tells the stranger what it said."""
+    datagram = struct.pack("!4H", 4444, 5001, 12, 0) + b"data"
+    header = struct.pack("!2B3H2BH4s4s", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0,
+                         socket.inet_aton("198.18.0.20"), socket.inet_aton(PEER[0]))
+    with wire.in_namespace("/run/netns/guest", lambda: socket.socket(V4, socket.SOCK_RAW, socket.IPPROTO_RAW)) as raw:
+        raw.sendto(header + datagram, (PEER[0], 0))
+    assert not peer.got(), "a stranger is told"
+
+
 # Connections that are older than what conntrack or the rules know.
 
 def connection(stack, server, client, address, *owner):
