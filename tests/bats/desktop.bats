@@ -132,6 +132,13 @@ trip [--opened trip:x] 198.18.0.10" "$(LC_ALL=C sort /home/alice/trip.log)"
     fails 1 as alice galaf_desktop status
     passes as bob galaf_desktop status
     as alice sed -i 's,/usr/bin/trip,galaf trip,' $own/org.trip.desktop
+    as alice cp /usr/share/applications/org.trip.desktop "$own/"$'\e[31m.desktop'
+    as alice mkfifo $own/fifo.desktop
+    as alice ln -s /etc/shadow $own/shadow.desktop
+    fails 1 timeout 20 galaf_desktop status
+    says "$own/\\x1b[31m.desktop: alice's own menu entry starts trip"
+    says_not $'\e' shadow
+    as alice rm "$own/"$'\e[31m.desktop'
     passes galaf_desktop status
     rm -r /home/alice/.local
 }
