@@ -54,6 +54,7 @@ secrets() {
     run on galaf_doctor families
     says "broken " "Ethernet frames" "galaf_config without --no-ebpf" "/usr/share/galaf/modprobe.d/galaf-sockets.conf"
     on ln -s /usr/share/galaf/modprobe.d/galaf-sockets.conf /etc/modprobe.d/
+    on modprobe -r pppoe        # which the doctor has just tried
     passes on galaf_doctor families
     says "ok " "/etc/modprobe.d"
     began=$(now)
