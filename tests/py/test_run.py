@@ -2,7 +2,9 @@
 """galaf.run: how a program that failed is told."""
 import pytest
 
-from galaf.system.run import CommandFailed, run
+from galaf.errors import GalafError
+from galaf.system import run as running
+from galaf.system.run import CommandFailed, records, run
 
 
 @pytest.mark.parametrize("script, status, said", [
@@ -14,3 +16,15 @@ def test_a_failure_says_what_the_program_said_or_how_it_ended(script, status, sa
     with pytest.raises(CommandFailed, match=f"^sh failed: {said}$") as caught:
         run("sh", "-c", script)
     assert (caught.value.status, caught.value.said) == (status, said)
+
+
+def test_records_are_cut_at_nul_and_any_name_is_kept():
+    assert list(records("printf", r"one\0t\nwo\0\377\0rest")) == ["one", "t\nwo", "\udcff"]
+
+
+def test_what_prints_nothing_more_is_ended(monkeypatch):
+    monkeypatch.setattr(running, "LIMIT", 0.2)
+    found = records("sh", "-c", r"printf 'one\0'; sleep 60")
+    assert next(found) == "one"
+    with pytest.raises(GalafError, match="^sh -c: no answer within 0.2 seconds$"):
+        next(found)

@@ -2,6 +2,7 @@
 """The one place that starts programs."""
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -75,12 +76,21 @@ def attended(command):
 def records(program, *arguments):
     """Each record that ends with NUL of what a program prints, as soon as it comes; what it complains of is left out.
 
-    They are decoded as os.fsdecode() has it, so that any file's name stays that file's.
+    They are decoded as os.fsdecode() has it, so that any file's name stays that file's.  Raises GalafError where
+    nothing comes for LIMIT seconds: a file system of a user's own may never answer.
     """
     environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C"}
     with subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, env=environment) as process:
+                          stderr=subprocess.DEVNULL, env=environment, bufsize=0) as process:
         rest = b""
-        while chunk := process.stdout.read1(65536):
+        while chunk := _read(process, " ".join([program, *arguments[:1]])):
             *whole, rest = (rest + chunk).split(b"\0")
             yield from map(os.fsdecode, whole)
+
+
+def _read(process, said):
+    """What a program prints next, b"" at its end; it is killed where that is long in coming.  said: what it is."""
+    if not select.select([process.stdout], [], [], LIMIT)[0]:
+        process.kill()
+        raise GalafError(f"{said}: no answer within {LIMIT:g} seconds")
+    return process.stdout.read(65536)
