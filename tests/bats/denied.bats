@@ -131,6 +131,7 @@ PY
     printf '#!/usr/bin/python3\nexec(open("/tmp/threads.py").read())\n' >/usr/bin/resolving
     chmod 755 /usr/bin/resolving
     install -m 755 /bin/bash /usr/local/bin/renamed
+    rm -f /tmp/renamed
     threads as alice /usr/bin/python3 /tmp/threads.py 993 198.18.0.10
     threads in_group web resolving 993 198.18.0.20
     as bob /usr/local/bin/renamed -c 'echo $$ >/tmp/renamed; echo >/dev/tcp/198.18.0.30/993; read' \
@@ -155,6 +156,18 @@ root/web resolving /usr/bin/resolving other.example" "$(denied '"{user}/{group} 
     passes galaf_denied --since 1s
     same "nothing was refused" "$output"
     kill "$(cat /tmp/renamed)"
+    # what a user calls a file is shown without a byte that a terminal or a table takes for its own
+    rm /tmp/renamed
+    evil=$'/home/alice/a\e[2J|b'
+    install -m 755 -o alice /bin/bash "$evil"
+    as alice "$evil" -c 'echo $$ >/tmp/renamed; echo >/dev/tcp/198.18.0.30/22; read' \
+        < <(exec sleep 60 3>&-) 3>&- 2>/dev/null &
+    passes eventually 10 bash -c 'galaf_denied --user alice | grep -q "tcp 22 "'
+    passes galaf_denied --user alice
+    says '/home/alice/a\x1b\x5b2J\x7cb'
+    says_not $'\e'
+    kill "$(cat /tmp/renamed)"
+    rm /tmp/renamed "$evil"
     rm /usr/bin/resolving /usr/local/bin/renamed
 }
 
@@ -243,20 +256,25 @@ traffic() {
     done
 }
 
-@test "apply what --suggest prints, and the same traffic passes, and no other" {
-    traffic 1
-    galaf_denied --suggest >/tmp/suggestion 2>/tmp/remarks
-    cp "$CONF" /tmp/before.json
+# take_over: writes the entries of /tmp/suggestion into the file; /tmp/places lists them.
+take_over() {
     /usr/bin/python3 - /tmp/suggestion >/tmp/places <<'PY'
 import json, sys
 for kind, entries in json.load(open(sys.argv[1])).items():
     for name, entry in entries.items():
         print(f"$.{kind}.{name}\t{json.dumps(entry)}")
 PY
-    same 5 "$(wc -l </tmp/places)" "the number of entries"
     while IFS=$'\t' read -r place value; do
         passes galaf_config --set "$place" "$value"
     done </tmp/places
+}
+
+@test "apply what --suggest prints, and the same traffic passes, and no other" {
+    traffic 1
+    galaf_denied --suggest --as user >/tmp/suggestion 2>/tmp/remarks
+    cp "$CONF" /tmp/before.json
+    take_over
+    same 5 "$(wc -l </tmp/places)" "the number of entries"
     file_says "$CONF" '"#": "stays"' '"#": "stays too"' '"# 198.18.0.30": "mail.example"'
     passes galaf_config --yes
     traffic 0
@@ -281,7 +299,7 @@ PY
     same "bob None 198.18.0.20 udp 123
 root other.example 198.18.0.20 tcp 80
 root other.example 2001:2:0:1::20 tcp 80" "$(denied '"{user} {domain} {destination} {protocol} {port}".format(**d) if d["way"] == "out" else ""')"
-    galaf_denied --suggest >/tmp/suggestion 2>/dev/null
+    galaf_denied --suggest --as user >/tmp/suggestion 2>/dev/null
     same '{"groups": {"nothing": {"domains": ["other.example"], "rule": "tcp dport 80"}}, "users": {"bob": {"rule": "ip daddr 198.18.0.20 udp dport 123"}}}' \
         "$(/usr/bin/python3 -c 'import json; print(json.dumps(json.load(open("/tmp/suggestion"))))')"
     galaf_config --set '$.groups.nothing' '{ "domains": ["other.example"], "rule": "tcp dport 80" }'
@@ -292,6 +310,83 @@ root other.example 2001:2:0:1::20 tcp 80" "$(denied '"{user} {domain} {destinati
     passes in_group nothing fetch -6 http://other.example/
     passes as bob udp 198.18.0.20 123
     fails 7 in_group nothing fetch http://other.example:443/
+}
+
+@test "a person's program gets an entry of its own: with it that traffic passes, and nothing beside it" {
+    install -m 755 /usr/bin/curl /usr/bin/fetcher
+    install -m 755 /usr/bin/curl /usr/bin/Getter
+    install -m 755 -o alice /bin/bash /home/alice/mine
+    fails 6 as alice fetcher -sS -m 3 http://web.example:8080/
+    fails 7 as alice Getter -sS -m 3 http://198.18.0.30:993/
+    fails 7 as alice fetch http://198.18.0.20:993/
+    fails 1 as alice udp 198.18.0.20 123
+    as alice /home/alice/mine -c 'echo $$ >/tmp/renamed; echo >/dev/tcp/198.18.0.30/22; read' \
+        < <(exec sleep 60 3>&-) 3>&- 2>/dev/null &
+    passes eventually 10 bash -c 'galaf_denied --user alice | grep -q "tcp 22 "'
+    galaf_denied --suggest >/tmp/suggestion 2>/tmp/remarks
+    same '["groups"]' "$(jq --compact-output keys /tmp/suggestion)"
+    same '["curl","fetcher","getter"]' "$(jq --compact-output '.groups | keys' /tmp/suggestion)"
+    same '{"execv":["/usr/bin/fetcher","…"],"domains":["web.example"]}' "$(jq --compact-output .groups.fetcher /tmp/suggestion)"
+    same '{"execv":["/usr/bin/Getter","…"],"rule":"ip daddr 198.18.0.30 tcp dport 993"}' "$(jq --compact-output .groups.getter /tmp/suggestion)"
+    same '["/usr/bin/curl","…"] ["tcp dport { 80, 443 }","ip daddr 198.18.0.20 tcp dport 993"]' \
+        "$(jq --raw-output '.groups.curl | "\(.execv) \(.rule)"' /tmp/suggestion)"
+    file_says /tmp/remarks "$(realpath /usr/bin/python3) runs whatever it is given" 'groups.fetcher: start it by galaf fetcher' \
+        "/home/alice (mode 0755) can be changed by its owner alice"
+    kill "$(cat /tmp/renamed)"
+    rm /tmp/renamed
+    take_over
+    passes galaf_config --yes
+    passes as alice galaf fetcher -sS -m 3 http://web.example:8080/
+    passes as alice galaf getter -sS -m 3 http://198.18.0.30:993/
+    passes as alice galaf curl -sS -m 3 http://198.18.0.20:993/
+    fails 6 as alice galaf fetcher -sS -m 3 http://other.example/
+    fails 7 as alice galaf fetcher -sS -m 3 http://198.18.0.30:993/
+    fails 7 as alice galaf getter -sS -m 3 http://198.18.0.30:22/
+    fails 6 as alice fetcher -sS -m 3 http://web.example:8080/
+    fails 1 as alice udp 198.18.0.20 123
+    galaf_denied --clear >/dev/null
+    fails 7 as alice Getter -sS -m 3 http://198.18.0.30:993/
+    passes galaf_denied --suggest
+    says 'groups.getter: start it by galaf getter' 'groups.getter: what was refused is allowed by now' "{}"
+    fails 2 galaf_denied --as user
+    rm /usr/bin/fetcher /usr/bin/Getter
+}
+
+@test "what no entry is for: multicast's answers, .local, a proxy's port, search domains: what would work, or why nothing can" {
+    cp /etc/resolv.conf /tmp/resolv.conf
+    echo "search lan.example" >>/etc/resolv.conf
+    fails 6 in_group nothing fetch http://other.example/
+    fails 6 in_group nothing fetch http://printer.local/
+    cp /tmp/resolv.conf /etc/resolv.conf
+    fails 7 in_group anywhere env http_proxy=http://198.18.0.20:3128 curl -sS -m 3 http://web.example/
+    fails 1 in_group anywhere udp 239.255.255.250 1900
+    answered() {
+        internet /usr/bin/python3 -c '
+import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    for _ in range(20):
+        try: probe.sendto(b"x", ("192.0.2.2", 45678))
+        except OSError: pass
+        time.sleep(0.1)' 3>&- &
+        as alice timeout 3 /usr/bin/python3 -c '
+import socket
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.bind(("", 45678))
+probe.recv(10)'
+    }
+    fails 124 answered
+    printf 'search lan.example\n' | cat /tmp/resolv.conf - >/etc/resolv.conf
+    galaf_denied --suggest >/tmp/suggestion 2>/tmp/remarks
+    cp /tmp/resolv.conf /etc/resolv.conf
+    file_says /tmp/remarks "printer.local stays refused: names below local are asked of the link by multicast" \
+        "other.example.lan.example stays refused: it is other.example with the search domain lan.example" \
+        "198.18.0.20 tcp 3128 is a web proxy's port" "239.255.255.250 udp 1900 is SSDP" \
+        "192.0.2.1 udp 45678, from outside, may be the answer to a question by multicast"
+    same '["other.example"]' "$(jq --compact-output .groups.nothing.domains /tmp/suggestion)"
+    galaf_config --set '$.inbound' "{ \"anywhere\": \"$(sed -n 's/.*such port: "\(.*\)".*/\1/p' /tmp/remarks | head -n 1)\" }"
+    passes galaf_config --yes
+    passes answered
+    galaf_config --unset '$.inbound'
 }
 
 @test "a suggestion that was applied is not made again" {
@@ -579,6 +674,7 @@ assert rows == 10000 and seconds <= 1.5 and megabytes <= 120'
 # answering: galaf_denied --answer at its socket, as galaf-denied.service has it.
 answering() {
     mkdir -p /run/galaf-denied
+    rm -f /run/galaf-denied/ask
     systemd-socket-activate -l /run/galaf-denied/ask galaf_denied --answer >/tmp/answered 2>&1 3>&- &
     echo $! >/tmp/servant
     passes eventually 20 test -S /run/galaf-denied/ask
@@ -587,13 +683,13 @@ answering() {
 
 @test "--mine: a user without root sees what was refused to them, in any group, and nobody else's" {
     answering
-    fails 7 as alice fetch http://198.18.0.10:993/
+    fails 7 as alice fetch http://198.18.0.10:994/
     fails 7 setpriv --reuid 1000 --regid "$(getent group web | cut -d: -f3)" --clear-groups curl -sS --max-time 3 http://198.18.0.20:993/
     fails 6 as alice fetch http://other.example/
     fails 7 as bob fetch http://198.18.0.30:993/
     fails 7 fetch http://198.18.0.44:993/
     passes as alice galaf_denied --mine
-    says "| alice/alice | /usr/bin/curl | 198.18.0.10 | tcp 993 |" "| alice/web   | /usr/bin/curl | 198.18.0.20 | tcp 993 |" other.example
+    says "| alice/alice | /usr/bin/curl | 198.18.0.10 | tcp 994 |" "| alice/web   | /usr/bin/curl | 198.18.0.20 | tcp 993 |" other.example
     says_not 198.18.0.30 198.18.0.44 from
     passes as alice galaf_denied --mine --group web
     says_not 198.18.0.10

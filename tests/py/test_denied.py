@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What was refused, joined; and what would allow it."""
+import argparse
 import ipaddress
 import json
 
@@ -8,7 +9,7 @@ import pytest
 from galaf import mark
 from galaf.config import conf
 from galaf.errors import GalafError
-from galaf.observe import answers, denied, suggest, watch
+from galaf.observe import answers, denied, programs, proposals, special, suggest, watch
 from galaf.observe.counters import Count
 from galaf.system import labels
 
@@ -344,3 +345,73 @@ def test_addresses_of_a_name_and_its_threads_are_one_row_and_ports_are_not():
     (("a-very-long-nam",), ("/usr/bin/a-very-long-name",), "/usr/bin/a-very-long-name")])
 def test_a_name_that_is_another_than_the_executables_is_said_beside_it(programs, executables, words):
     assert denied.program_words(refusal("198.18.0.10")._replace(programs=programs, executables=executables)) == words
+
+
+# ---- entries of their own ----
+
+def proposed(path, groups, _range):
+    """As proposals.entry_for(), of a machine that has all programs."""
+    if path == "/usr/bin/python3":
+        raise LookupError("it runs whatever it is given")
+    return ("web", None) if "web" in groups else ("tool", {"execv": [path, "…"]})
+
+
+def test_a_persons_program_gets_an_entry_of_its_own_and_never_the_person():
+    alice = 1000 << 16 | 1000
+    row = refusal("198.18.0.9", 443, mark=alice)._replace(executables=("/usr/bin/tool",), programs=("tool",))
+    found, remarks, _ = suggest.suggest({}, [row], "x", proposed)
+    assert found["groups"] == {"tool": {"execv": ["/usr/bin/tool", "…"],
+                                        "rule": "ip daddr 198.18.0.9 tcp dport 443"}}
+    assert remarks == ["$.groups.tool: start it by galaf tool"]
+    for unknown in row._replace(executables=()), row._replace(executables=("/usr/bin/python3",)):
+        found, remarks, _ = suggest.suggest({}, [unknown], "x", proposed)
+        assert found == {} and "--as user, for all that alice runs" in remarks[0]
+    data = {"groups": {"web": {"execv": ["/usr/bin/tool"], "rule": "tcp dport 443"}}}
+    assert suggest.suggest(data, [row], "x", proposed)[:2] == ({}, [
+        "$.groups.web: start it by galaf web", "$.groups.web: what was refused is allowed by now"])
+
+
+@pytest.mark.parametrize("name", ["python3.11", "bash", "dash", "sh", "perl", "node", "env", "busybox"])
+def test_what_runs_whatever_it_is_given_gets_no_entry(name):
+    with pytest.raises(LookupError):
+        proposals.own_entry(f"/usr/bin/{name}")
+
+
+def test_the_flags_that_a_program_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(proposals.executables, "changeable", lambda path: None)
+    for folder, beside, mode, flags in (("a", "libxul.so", 0o755, {"user_namespaces": True}), ("b", "x", 0o755, {}),
+                                        ("c", "x", 0o4755, {"no_new_privs": False}), ("d", "x", 0o2755, {})):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / beside).touch()
+        file = tmp_path / folder / "an-application"
+        file.touch()
+        file.chmod(mode)
+        assert proposals.own_entry(str(file)) == {"execv": [str(file), "…"], **flags}
+
+
+def test_a_groups_name_is_one_that_nothing_has(monkeypatch):
+    monkeypatch.setattr(proposals.grp, "getgrnam", {"ssh": argparse.Namespace(gr_gid=101)}.__getitem__)
+    assert proposals.own_name("/usr/bin/Some Tool+", {}, (30000, 59999)) == "some-tool"
+    assert proposals.own_name("/usr/bin/ssh", {"ssh-net": None}, (30000, 59999)) == "ssh-net2"
+    assert proposals.own_name("/usr/bin/7z", {}, (30000, 59999)) == "app-7z"
+
+
+@pytest.mark.parametrize("name, search, said", [
+    ("other.example.lan", ["lan"], "with the search domain lan"), ("router.lan", ["lan"], None),
+    ("other.example.lan", ["home"], None)])
+def test_a_name_with_a_search_domain_behind_it_is_not_to_be_allowed(name, search, said):
+    found = special.searched(name, search)
+    assert found is None if said is None else said in found
+
+
+def test_an_executable_is_known_by_inode_and_size(tmp_path, monkeypatch):
+    for file, text in (("tool", "x"), ("script", "#!/usr/bin/env tool\n"), ("other", "#! /nowhere/tool\n")):
+        (tmp_path / file).write_text(text)
+    monkeypatch.setattr(programs, "SEARCH", [str(tmp_path)])
+    monkeypatch.setattr(programs, "_running", dict)
+    run = programs.identity(tmp_path / "tool")
+    assert programs.executable.__wrapped__("tool", run) == programs.executable.__wrapped__("tool", run) == str(
+        tmp_path / "tool")
+    assert programs.executable.__wrapped__("script", run) == str(tmp_path / "script")
+    for name, other in (("other", run), ("../tool", run), ("tool", (run[0], 2)), ("tool", (0, 0))):
+        assert programs.executable.__wrapped__(name, other) is None

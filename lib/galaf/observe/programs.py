@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from ..system.run import SEARCH
+from . import watch
 
 _NAME = re.compile(r"[\w.+-]+", re.ASCII)       # of a file that may be looked for in SEARCH
 _SCRIPT = re.compile(rb"#! *(\S+)(?: +(\S+))?")
@@ -18,19 +19,24 @@ _COMM = 15              # bytes of a name that the kernel keeps: TASK_COMM_LEN
 
 
 @functools.lru_cache(maxsize=None)
-def executable(name, inode, size):
+def executable(name, run):
     """The path of the executable, or of the script that it interprets, where it can be told; None elsewhere.
 
-    name: of the process, as watch.text() has it; inode, size: what the kernel said of its file.  It is told where
-    the name leads to it, or some process executes it by now.
+    name: of the process, as watch.text() has it; run: what the kernel said of its file, as identity() has it.  It is
+    told where the name leads to it, or some process executes it by now; and safe to be shown, as a name is.
     """
-    if not inode:
+    if not run[0]:
         return None
     for path in _named(name):
         found = _interpreter(path) or path
-        if is_file(found, inode, size):
+        if identity(found) == run:
             return path if found != path else os.path.realpath(path)
-    return _running().get((inode, size))
+    return _running().get(run)
+
+
+def which(name):
+    """The path of a program in SEARCH, or None."""
+    return next((f"{folder}/{name}" for folder in SEARCH[:2] if os.path.isfile(f"{folder}/{name}")), None)
 
 
 def forget():
@@ -39,13 +45,13 @@ def forget():
     _running.cache_clear()
 
 
-def is_file(path, inode, size):
-    """Whether a path leads to the file that the kernel noted."""
+def identity(path):
+    """(inode, size) of what a path leads to; None where that is nothing."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return False
-    return (status.st_ino, status.st_size) == (inode, size)
+        return None
+    return status.st_ino, status.st_size
 
 
 def _named(name):
@@ -75,13 +81,13 @@ def _interpreter(path):
 
 @functools.lru_cache(maxsize=None)
 def _running():
-    """{(inode, size): path} of what is executed by now; less what was replaced or removed since."""
+    """{identity: path} of what is executed by now; less what was replaced or removed since."""
     found = {}
     for link in Path("/proc").glob("[0-9]*/exe"):
         try:
-            status, path = os.stat(link), os.readlink(link)
+            run, path = identity(link), os.readlink(link)
         except OSError:
             continue
-        if is_file(path, status.st_ino, status.st_size):
-            found[status.st_ino, status.st_size] = path
+        if run and identity(path) == run:
+            found[run] = "/".join(map(watch.text, os.fsencode(path).split(b"/")))
     return found

@@ -12,12 +12,13 @@ from .. import mark as marks
 from ..config import conf
 from ..render import dnsmasq, ruleset
 from ..system import labels, probe
-from . import denied
+from . import denied, special
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}\Z")
 HUMANS = range(1000, 60000)             # uids of people: Debian policy 9.2.2
 _ADDRESSES = {1, 28, 64, 65}            # the types of DNS records that lead to addresses
+ALLOWED = "what was refused is allowed by now"
 GROUNDS = 10                            # most refusals that are told beside a suggestion
 _WITH_PORTS = ("tcp", "udp", "udplite", "sctp", "dccp")
 _PORTS = re.compile(r"(tcp|udp|udplite|sctp|dccp) dport (?:\{([\d ,-]+)\}|(\d+(?:-\d+)?))\Z")
@@ -25,28 +26,74 @@ _TO = re.compile(r"ip6? daddr (\{[^}]*\}|\S+)(?: |\Z)")
 _ECHO = {1: "icmp type echo-request", 58: "icmpv6 type echo-request"}
 
 
-def suggest(data, refusals, name):
+def suggest(data, refusals, name, proposed=None, search=()):
     """The entries that would allow refusals of outgoing traffic, remarks, and what they rest on.
 
     data: the value of galaf_conf.json; refusals: [denied.Refusal]; name: the file's, for
-    errors.  Returns ({"users": {...}, "groups": {...}}, [sentence], [sentence]): each entry as a whole,
-    with all that it has already.  Raises GalafError where data is no valid configuration.
+    errors; proposed: gives, as proposals.entry_for(), the group and entry for an executable, or raises LookupError;
+    None: people get entries as users; search: domains of resolv.conf.  Returns
+    ({"users": {...}, "groups": {...}}, [sentence], [sentence]): each entry as a whole, with all that it has already.
+     Raises GalafError where data is no valid configuration.
     """
     configuration = conf.parse(json.dumps(data), name)
-    applications, remarks = by_application(refusals, configuration.gid_range)
+    rows, remarks = _to_be_allowed(refusals, search)
+    applications, said = by_application(rows, configuration.gid_range)
+    fresh, more = _own_entries(applications, configuration, proposed) if proposed else ({}, [])
+    remarks += said + more
     blank = {**data, **{kind: {**data.get(kind, {})} for kind in ("users", "groups")}}
     for kind, key in applications:
-        blank[kind][key] = blank[kind].get(key) or {}       # null takes no defaults, but {} does
+        own = fresh.get(key) if kind == "groups" else None
+        blank[kind][key] = own or blank[kind].get(key) or {}       # null takes no defaults, but {} does
     configuration = conf.parse(json.dumps(blank), name)
     found, reasons = {}, []
     for (kind, key), rows in sorted(applications.items()):
         values = {**(data.get("config", {}).get("defaults") or {}), **blank[kind][key]}
         added, said = additions(getattr(configuration, kind)[key], values, rows, ruleset.strict_dns(configuration))
+        new = kind == "groups" and key in fresh
+        said = [text for text in said if not (new and text == ALLOWED)]
         remarks += [f"$.{kind}.{key}: {text}" for text in said]
-        if added:
+        if added or new:
             found.setdefault(kind, {})[key] = {**blank[kind][key], **added}
             reasons += [f"$.{kind}.{key}: {text}" for text in grounds(rows)]
     return found, remarks, reasons
+
+
+def _to_be_allowed(refusals, search):
+    """(the refusals that an entry may be for, remarks on the others)."""
+    kept, remarks = [], special.remarks(refusals)
+    for row in refusals:
+        why = row.way == "name" and (special.local(row.domain) or special.searched(row.domain, search))
+        if why:
+            remarks.append(why)
+        else:
+            kept.append(row)
+    return kept, list(dict.fromkeys(remarks))
+
+
+def _own_entries(applications, configuration, proposed):
+    """({group: entry} that are new, remarks); gives what people's programs tried to groups of their own, in place."""
+    fresh, remarks = {}, []
+    for place in [place for place in applications if _is_person(place, applications[place])]:
+        for row in applications.pop(place):
+            who, found = f"{labels.label(row.mark)} {denied.program_words(row)}".strip(), []
+            for path in row.executables:
+                try:
+                    found.append(proposed(path, configuration.groups, configuration.gid_range))
+                except LookupError as error:
+                    remarks.append(f"{who}: {error}; or --as user, for all that {place[1]} runs")
+            if not row.executables:
+                remarks.append(f"{who}: its executable is not known, so no entry of its own can be suggested: have it "
+                               f"try again, and look while it runs; or --as user, for all that {place[1]} runs")
+            for group, entry in found:
+                applications.setdefault(("groups", group), []).append(row)
+                fresh.update({group: entry} if entry is not None else {})
+                remarks.append(f"$.groups.{group}: start it by galaf {group}")
+    return fresh, list(dict.fromkeys(remarks))
+
+
+def _is_person(place, rows):
+    """Whether an entry would be a person's, for all that this person runs."""
+    return place[0] == "users" and marks.decode(rows[0].mark)[1] in HUMANS
 
 
 def grounds(rows):
@@ -116,7 +163,7 @@ def additions(entry, values, rows, strict=True):
     if added and entry.place[0] == "users" and marks.decode(rows[0].mark)[1] in HUMANS:
         said.append("holds for whatever this user runs; start the program with galaf NAME instead, if it has an entry")
     remarks += said
-    return added, remarks or ([] if added else ["what was refused is allowed by now"])
+    return added, remarks or ([] if added else [ALLOWED])
 
 
 def _resolves(entry, name, strict):

@@ -17,15 +17,16 @@ SEEN = struct.Struct(BYTE_ORDER + "QQQ16sHH16sIQQ")     # struct seen
 PLAIN = re.compile(r"[\w #()+.:@~-]", re.ASCII)       # of a name that its owner may choose: neither shell nor table
 _ENTRY = re.compile(r'"key":\[([0-9a-f]+)"\],"value":\[([0-9a-f]+)"\]')
 
-Seen = namedtuple("Seen", "mark address protocol port comm count first last pid inode size", defaults=(0, 0))
+Seen = namedtuple("Seen", "mark address protocol port comm count first last pid run",
+                  defaults=((0, 0),))
 Seen.__doc__ = """One program's tries for one destination.
 
 mark: as in galaf.mark; address: an ipaddress object, IPv4 also where an IPv6 socket asked for
 it as ::ffff:a.b.c.d; protocol: IP's number, 6 TCP, 17 UDP; port: 0 to 65535; comm: the process's
 name, up to 15 bytes that the program itself may choose (see text());
 count: connect(2) and, with an address, sendto(2) calls, from 1; first, last: seconds since 1970;
-pid: the process that tried last, which may be gone; inode, size: of the executable of the one that tried first, 0
-where it has none.
+pid: the process that tried last, which may be gone; run: the inode's number and the size of the
+executable of the one that tried first, zeros where it has none.
 """
 
 
@@ -61,10 +62,10 @@ def started():
 def decode(key, value, epoch):
     """The Seen of a key and value of the map; epoch: when the machine started, in seconds since 1970."""
     mark, _ = PLACE.unpack(key)
-    count, first, last, address, port, protocol, comm, pid, inode, size = SEEN.unpack(value)
+    count, first, last, address, port, protocol, comm, pid, *run = SEEN.unpack(value)
     address = ipaddress.IPv6Address(address)
     return Seen(mark, address.ipv4_mapped or address, protocol, port, text(comm), count,
-                epoch + first / 1e9, epoch + last / 1e9, pid, inode, size)
+                epoch + first / 1e9, epoch + last / 1e9, pid, tuple(run))
 
 
 def text(comm):

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An entry of its own for a program that has none: what the library has, or its executable and the flags it needs."""
+import grp
+import os
+import re
+
+from ..config import conf, known
+from ..system import executables
+from .programs import which
+
+# Programs that run what they are given: permission for one would be for whatever it runs.
+_INTERPRETER = re.compile(r"(python|pypy|perl|ruby|lua|node|nodejs|php|java|guile|tclsh|wish|gjs|ba|da|z|k|c|tc|fi)?"
+                          r"(sh)?[\d.]*|busybox|env|xargs|awk|gawk|mawk|bwrap|firejail|wine\d*")
+_BROWSERS = ("chrome-sandbox", "libxul.so", "libcef.so")    # beside an executable that makes user namespaces
+_PARTS = re.compile(r"[^a-z0-9_-]+")
+
+
+def entry_for(path, groups, gid_range):
+    """(group, entry) to be made for a program, or (group, None) that has it; raises LookupError with why not.
+
+    path: of its executable; groups: {name: conf.Entry} of the configuration; gid_range: of application groups.
+    """
+    for name, entry in groups.items():
+        if entry.execv and same(entry.execv[0], path):
+            return name, None
+    for one in known.every():
+        if one.section == "groups" and same(one.entry["execv"][0], path) and free(one.account, groups, gid_range):
+            return one.account, dict(one.entry)
+    return own_name(path, groups, gid_range), own_entry(path)
+
+
+def same(one, other):
+    """Whether two paths lead to the same file."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def own_entry(path):
+    """An entry with a program's executable, and the flags that it needs.  Raises LookupError."""
+    name = os.path.basename(path)
+    if _INTERPRETER.fullmatch(name):
+        raise LookupError(f"{path} runs whatever it is given, so an entry for it would be one for all programs: "
+                          "write one whose execv is the script itself")
+    fault = executables.changeable(path) or executables.lack(path)
+    if fault:
+        raise LookupError(f"{path}: {fault}, so an entry for it would hold nobody: install it where root alone writes")
+    flags = {}
+    if executables.privilege(path) not in (None, executables.SET_GID):
+        flags["no_new_privs"] = False
+    elif any(os.path.exists(os.path.join(os.path.dirname(os.path.realpath(path)), each)) for each in _BROWSERS):
+        flags["user_namespaces"] = True
+    return {"execv": [which(name) if which(name) and same(which(name), path) else path, "…"], **flags}
+
+
+def own_name(path, groups, gid_range):
+    """A group's name for a program that nothing else has."""
+    base = _PARTS.sub("-", os.path.basename(path).lower()).strip("-") or "application"
+    base = (base if base[0].isalpha() or base[0] == "_" else f"app-{base}")[:24]
+    names = (base, f"{base}-net", *(f"{base}-net{number}" for number in range(2, 1000)))
+    return next(name for name in names if free(name, groups, gid_range) and conf.NAME.match(name))
+
+
+def free(name, groups, gid_range):
+    """Whether no entry and no group of another kind has a name."""
+    try:
+        return name not in groups and gid_range[0] <= grp.getgrnam(name).gr_gid <= gid_range[1]
+    except KeyError:
+        return name not in groups
