@@ -90,3 +90,13 @@ by() {
     fails 1 galaf_config --check /tmp/conf.json
     says "\$.groups.web.users[0]: there is no user 'frank' on this machine"
 }
+
+@test "a member of an application group whom the directory alone knows as one: galaf_doctor says so" {
+    passes galaf_doctor members
+    echo 'alice:x:1000:1000::/home/alice:/bin/bash' >>/etc/sssd/one.users
+    echo "shadowing:x:$(getent group web | cut -d: -f3):alice" >>/etc/sssd/one.groups
+    eventually 20 member || complain "SSSD doesn't say so" "$(id alice)"
+    fails 1 galaf_doctor members
+    says "web has the member alice"
+}
+member() { id alice | grep -q '(web)'; }
