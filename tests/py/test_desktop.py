@@ -32,13 +32,18 @@ def rendered(name):
     return renderer(data, whose, OWNERS.get(name))
 
 
+def lines(text):
+    """The lines of a text, or None; less the blank ones, since GLib 2.74 writes one more than 2.84."""
+    return text and [line for line in text.splitlines() if line]
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (FOLDER / "in").iterdir()))
 def test_golden(name):
     """Translations, comments, icons, types, actions and quotes stay; the program alone is another."""
     golden = FOLDER / "out" / name
     if os.environ.get("GOLDEN_UPDATE") and rendered(name) is not None:
         golden.write_text(rendered(name), encoding="utf-8")
-    assert rendered(name) == (golden.read_text(encoding="utf-8") if golden.exists() else None)
+    assert lines(rendered(name)) == lines(golden.read_text(encoding="utf-8") if golden.exists() else None)
     assert golden.exists() == (name != "unlisted.desktop")
 
 
