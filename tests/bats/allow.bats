@@ -441,18 +441,18 @@ number() { galaf_denied | awk -F ' *[|] *' -v words="$1" 'index($0, words) { pri
 @test "--denied: a line of galaf_denied, as it was read, whatever has come between" {
     galaf_denied --clear >/dev/null
     fails 7 in_group web fetch http://web.example:8080/
-    fails 7 as alice fetch http://198.18.0.20:993/
+    fails 7 as alice fetch http://198.18.0.71:993/
     fails 6 in_group named fetch http://other.example/
-    line=$(number "198.18.0.20 ")
+    line=$(number "198.18.0.71 ")
     # a rogue's tries move the lines, and are not what was read
     fails 7 as alice fetch http://198.18.0.30:22/
-    for port in 81 82 83; do fails 7 as bob fetch http://198.18.0.20:$port/; done
+    for port in 81 82 83; do fails 7 as bob fetch http://198.18.0.71:$port/; done
     passes galaf_allow --denied "$line" --for 1m
-    says "line $line: galaf_allow --user alice 198.18.0.20 --port tcp/993" "alice may reach 198.18.0.20 tcp 993, for 1m"
-    passes as alice fetch http://198.18.0.20:993/
+    says "line $line: galaf_allow --user alice 198.18.0.71 --port tcp/993" "alice may reach 198.18.0.71 tcp 993, for 1m"
+    passes as alice fetch http://198.18.0.71:993/
     fails 7 as alice fetch http://198.18.0.30:22/
-    fails 7 as alice fetch http://198.18.0.20:80/
-    fails 7 as bob fetch http://198.18.0.20:993/
+    fails 7 as alice fetch http://198.18.0.71:80/
+    fails 7 as bob fetch http://198.18.0.71:993/
 
     passes galaf_allow --denied "$(number "web.example ")"
     says "galaf_allow web web.example --port tcp/8080"
@@ -467,17 +467,17 @@ number() { galaf_denied | awk -F ' *[|] *' -v words="$1" 'index($0, words) { pri
 
 @test "--denied at a terminal asks, and only yes allows it" {
     galaf_denied --clear >/dev/null
-    fails 7 as alice fetch http://198.18.0.20:993/
-    line=$(number "198.18.0.20 ")
+    fails 7 as alice fetch http://198.18.0.71:993/
+    line=$(number "198.18.0.71 ")
     for typed in "" n no; do
         run bash -c 'printf "%s\n" "$1" | script -qec "galaf_allow --denied $2" /dev/null' bash "$typed" "$line"
         says "allow it? [y/N]" "nothing was changed"
         same 1 "$status"
-        fails 7 as alice fetch http://198.18.0.20:993/
+        fails 7 as alice fetch http://198.18.0.71:993/
     done
     run bash -c 'echo y | script -qec "galaf_allow --denied $1" /dev/null' bash "$line"
-    says "alice may reach 198.18.0.20 tcp 993"
-    passes as alice fetch http://198.18.0.20:993/
+    says "alice may reach 198.18.0.71 tcp 993"
+    passes as alice fetch http://198.18.0.71:993/
 }
 
 @test "--denied: what no line can say, in one plain line" {
