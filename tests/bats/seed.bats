@@ -106,7 +106,7 @@ JSON
     says '$.groups.web.execv[0]: /usr/local/bin/of-games is set-gid, and is started without that'
     passes as alice galaf web id -gn
     same web "$output"
-    passes as alice galaf web curl --silent http://web.example/
+    passes as alice galaf web /usr/bin/curl --silent http://web.example/
     rm /usr/local/bin/of-games
     configure < <(seed)
 }
