@@ -143,6 +143,34 @@ trip [--opened trip:x] 198.18.0.10" "$(LC_ALL=C sort /home/alice/trip.log)"
     rm -r /home/alice/.local
 }
 
+@test "what a person puts there keeps root's status neither waiting nor busy, and says nothing in its name" {
+    local own=/home/alice/.local/share/applications entry='[Desktop Entry]\nType=Application\n'
+    as alice mkdir -p $own
+    # The first waits for the kernel's next word, where the kernel has one to say.
+    as alice ln -s /proc/kmsg $own/kmsg.desktop
+    as alice ln -s "$(printf '%0300d' 0)" $own/long.desktop
+    as alice ln -s / $own/root
+    as alice truncate -s 1T $own/large.desktop
+    as alice /usr/bin/python3 -c 'import os, sys
+os.chdir(sys.argv[1])
+for _ in range(1500):
+    os.mkdir("d")
+    os.chdir("d")' $own
+    printf "${entry}Name=x\nExec=/usr/bin/env%s\n" "$(printf ' /usr/bin/env%.0s' {1..3000})" | as alice tee $own/env.desktop >/tmp/env.desktop
+    install -m 600 /usr/share/applications/org.trip.desktop /root/secret.desktop
+    as alice ln -s /root/secret.desktop $own/secret.desktop
+    fails 1 sh -c 'ulimit -v 2000000; exec timeout 20 galaf_desktop status'
+    says "alice has more than 1000 files in .local/share/applications: not all were looked at"
+    says_not secret Traceback
+    as alice rm -r $own/d
+    passes sh -c 'ulimit -v 2000000; exec timeout 20 galaf_desktop status'
+    printf "${entry}Name=/usr/bin/galaf forged\nExec=trip\n" | as alice tee $own/forged.desktop >/dev/null
+    fails 1 galaf_desktop status
+    says "$own/forged.desktop: alice's own menu entry starts trip without galaf: put galaf trip in"
+    says_not "galaf forged"
+    rm -r /home/alice/.local /root/secret.desktop
+}
+
 @test "the menu follows a rollback, and what can't be written holds no rule up" {
     configure <<<'{"groups": {}}'
     [ ! -e $DESKTOP ] || complain "$(listed)"

@@ -377,6 +377,31 @@ started[0].wait()' 3>&- &
     rm /tmp/waits /usr/local/bin/waiter
 }
 
+@test "outside: a program's command line may be as long as its owner likes" {
+    local memory='import ctypes, mmap, struct, sys, time
+c = ctypes.CDLL(None)
+c.mmap.restype = c.sbrk.restype = ctypes.c_void_p
+c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+size = 64 << 30
+at = c.mmap(None, size, 3, 0x4022, -1, 0)      # MAP_NORESERVE: zeros, which take no memory
+of = [0, 0] + list(map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[1:]))
+# struct prctl_mm_map, of fields 26 to 28, 45 to 47, 50 and 51 of proc(5)'"'"'s stat; PR_SET_MM, PR_SET_MM_MAP
+mm = struct.pack("=11QQIi", of[24], of[25], of[43], of[44], of[45], c.sbrk(0), of[26], at, at + size, of[48], of[49], 0, 0, -1)
+sys.exit("prctl") if c.prctl(35, 14, mm, len(mm), 0) else open("/tmp/long", "w").close()
+time.sleep(60)'
+    yes /usr/bin/env | head -n 1500 | as alice xargs timeout 60 sh -c 'exec sleep 60' 3>&- &
+    as alice /usr/bin/python3 -c "$memory" 3>&- &
+    eventually 5 test -e /tmp/long
+    eventually 5 pgrep -x -U alice sleep
+    passes sh -c 'ulimit -v 2000000; exec galaf_doctor outside'
+    says "no listed application runs outside its group"
+    galaf_config --set '$.groups.late' '{ "execv": [ "/usr/bin/curl" ], "rule": "tcp dport 80" }'
+    passes sh -c 'ulimit -v 2000000; exec galaf_config --yes'
+    pkill -U alice
+    galaf_config --unset '$.groups.late'
+    rm /tmp/long
+}
+
 @test "members: a member, a password, an administrator, a login group" {
     finds ok members
     gpasswd --add alice web

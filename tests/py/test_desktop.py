@@ -26,7 +26,7 @@ def whose(words):
 
 
 def rendered(name):
-    """What is laid in front of a file of these tests."""
+    """(the entry's name, what is laid in front of a file) of these tests."""
     data = (FOLDER / "in" / name).read_bytes()
     renderer = (render.menu if name.endswith(".desktop") else render.service if b"D-BUS" in data else render.unit)
     return renderer(data, whose, OWNERS.get(name))
@@ -41,9 +41,10 @@ def lines(text):
 def test_golden(name):
     """Translations, comments, icons, types, actions and quotes stay; the program alone is another."""
     golden = FOLDER / "out" / name
-    if os.environ.get("GOLDEN_UPDATE") and rendered(name) is not None:
-        golden.write_text(rendered(name), encoding="utf-8")
-    assert lines(rendered(name)) == lines(golden.read_text(encoding="utf-8") if golden.exists() else None)
+    _, text = rendered(name) or (None, None)
+    if os.environ.get("GOLDEN_UPDATE") and text is not None:
+        golden.write_text(text, encoding="utf-8")
+    assert lines(text) == lines(golden.read_text(encoding="utf-8") if golden.exists() else None)
     assert golden.exists() == (name != "unlisted.desktop")
 
 
@@ -58,7 +59,15 @@ def test_golden(name):
 ])
 def test_command_lines(text, wanted):
     """A line keeps its arguments as they are quoted, and is left alone unless it starts an entry."""
-    assert render.line(text, whose) == wanted
+    found = render.line(text, whose)
+    assert (found and found[1]) == wanted
+    assert not found or found[1].split("/usr/bin/galaf ")[1].split()[0] == found[0]
+
+
+def test_the_entry_is_the_one_that_is_started():
+    """Whatever else the file says, that looks like it."""
+    text = "[Desktop Entry]\n# /usr/bin/galaf forged\nName=/usr/bin/galaf forged\nExec=browser\n"
+    assert render.menu(text.encode(), whose)[0] == "browser"
 
 
 def test_what_is_no_key_file_is_a_plain_fault():
@@ -70,7 +79,7 @@ def test_what_is_no_key_file_is_a_plain_fault():
 @pytest.fixture(name="programs")
 def _programs(tmp_path, monkeypatch):
     """A folder in PATH with programs; a function that makes Programs of groups."""
-    for name in "browser", "other", "python3.11", "run":
+    for name in "browser", "other", "python3.11", "run", "env":
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)
     (tmp_path / "tool.py").write_text("")
@@ -108,6 +117,14 @@ def test_an_interpreter_is_not_the_program(programs):
     tool = made.whose(["python3", "-I", str(desktop.SEARCH[0]) + "/tool.py"])
     assert (tool[0].name, tool[1]) == ("tool", 3)
     assert entry_of(made, "python3", "other.py") is None and entry_of(made, "python3") is None
+
+
+def test_a_command_line_may_be_as_long_as_its_owner_likes(programs):
+    """Runners in runners are followed as far as a person would write them."""
+    made = programs({"web": {"execv": ["BIN/browser", "…"]}})
+    env, browser = str(desktop.SEARCH[0]) + "/env", str(desktop.SEARCH[0]) + "/browser"
+    assert made.whose([env] * 5 + [browser, "x"])[1] == 6
+    assert made.whose([env] * 100_000 + [browser]) is None
 
 
 def test_one_use_of_a_program_is_not_the_program(programs):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renders what starts an application by galaf(1): menu entries, D-Bus services, units of users, commands.
 
-Pure: the text of what a package brings goes in, and what is laid in front of it comes out, or None where it starts no
-entry's program.  The files are GLib's key files, which GLib itself reads and writes: comments, translations and what
-is unknown here stay as they are.
+Pure: the text of what a package brings goes in, and (the entry's name, what is laid in front of it) comes out, or None
+where it starts no entry's program.  The files are GLib's key files, which GLib itself reads and writes: comments,
+translations and what is unknown here stay as they are.
 """
 import re
 import shlex
@@ -39,7 +39,7 @@ def command(start):
 
 
 def line(text, whose, owner=None):
-    """A command line that starts by galaf what the given one starts; None where that is no entry's.
+    """(the entry's name, a command line that starts by galaf what the given one starts); None where it is no entry's.
 
     whose: takes words and returns (Start, how many words name its program), or None; owner: the Start of who is said
     to own this line whatever it runs, or None.
@@ -57,7 +57,7 @@ def line(text, whose, owner=None):
         start, first, rest = owner, 0, [word for word in raw if owner.open and _PLACE.fullmatch(word)]
     else:
         return None
-    return " ".join([*raw[:first], LAUNCHER, start.name, *rest])
+    return start.name, " ".join([*raw[:first], LAUNCHER, start.name, *rest])
 
 
 def _unquoted(word):
@@ -87,24 +87,26 @@ def _arguments(start, raw, words):
 def menu(data, whose, owner=None):
     """A menu or autostart entry (bytes) with each Exec= that starts an entry, its actions' too, by galaf; or None.
 
-    Its program is then started as any other, not by D-Bus, which would start it once for all.
+    Of several entries the first one is named.  Its program is then started as any other, not by D-Bus, which would
+    start it once for all.
     """
     file = _read(data)
-    changed = [group for group in file.get_groups()[0] if group == MENU or group.startswith(ACTION)
-               if _exec(file, group, whose, owner)]
+    changed = {group: name for group in file.get_groups()[0] if group == MENU or group.startswith(ACTION)
+               if (name := _exec(file, group, whose, owner))}
     if MENU in changed and _value(file, MENU, "DBusActivatable"):
         file.set_boolean(MENU, "DBusActivatable", False)
-    return file.to_data()[0] if changed else None
+    return (next(iter(changed.values())), file.to_data()[0]) if changed else None
 
 
 def service(data, whose, owner=None):
     """A D-Bus service's file (bytes) whose program the bus itself starts by galaf; or None."""
     file = _read(data)
-    if not _exec(file, SERVICE, whose, owner):
+    name = _exec(file, SERVICE, whose, owner)
+    if not name:
         return None
     if _value(file, SERVICE, "SystemdService"):
         file.remove_key(SERVICE, "SystemdService")
-    return file.to_data()[0]
+    return name, file.to_data()[0]
 
 
 def unit(data, whose, owner=None):
@@ -119,17 +121,17 @@ def unit(data, whose, owner=None):
     if not found:
         return None
     ready = ["Type=exec"] if (_value(file, UNIT, "Type") or "").startswith("notify") else []
-    lines = ["# made by galaf_desktop", "[Service]", *ready, "ExecStart=", f"ExecStart={before}{found}"]
-    return "\n".join(lines) + "\n"
+    lines = ["# made by galaf_desktop", "[Service]", *ready, "ExecStart=", f"ExecStart={before}{found[1]}"]
+    return found[0], "\n".join(lines) + "\n"
 
 
 def _exec(file, group, whose, owner):
-    """Has Exec= of a group start by galaf; False where it is no entry's."""
+    """Has Exec= of a group start by galaf; the entry's name, None where it is no entry's."""
     text = _value(file, group, "Exec")
     found = line(text, whose, owner) if text else None
     if found:
-        file.set_string(group, "Exec", found)
-    return bool(found)
+        file.set_string(group, "Exec", found[1])
+    return found and found[0]
 
 
 def _read(data):

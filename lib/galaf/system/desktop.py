@@ -4,6 +4,7 @@
 Nothing of a package, of /usr/local or of a home is changed: the folder comes first in XDG_DATA_DIRS, XDG_CONFIG_DIRS
 and PATH (lib/galaf/environment), and a generator of systemd's hands its drop-ins to each user's systemd.
 """
+import contextlib
 import functools
 import os
 import pwd
@@ -32,6 +33,10 @@ KINDS = {
              render.unit),
 }
 HOME = ".local/share/applications"      # of a person's own menu entries, which win
+# What a person may put there, or into a command line, keeps no command of root's busy.
+LARGEST = 1 << 18       # bytes of a file
+MOST = 1000             # files and folders of a person's
+WORDS = 64              # of a command line
 # Names of a role that Debian's alternatives give to a program: they mean whatever has the role.
 ROLES = frozenset({"gnome-www-browser", "www-browser", "x-terminal-emulator", "x-www-browser"})
 # What runs another program, which is then the one that counts: interpreters a file, the others an executable one.
@@ -121,19 +126,16 @@ def _real(path):
 
 def identity(words):
     """(the file that counts as the program, how many words name it) of a command line; None where none can be told."""
-    path = which(words[0])
-    if path is None:
-        return None
-    real = _real(path)
-    interpreter, runner = _INTERPRETERS.match(os.path.basename(real)), _RUNNERS.match(os.path.basename(real))
-    if not interpreter and not runner:
-        return real, 1
-    for at, word in enumerate(words[1:], 2):
-        if interpreter and word.startswith("/") and os.path.isfile(word):
-            return _real(word), at
-        if runner and word.startswith("/") and which(word):
-            inner = identity(words[at - 1:])        # which may be a runner again
-            return inner and (inner[0], inner[1] + at - 1)
+    words, at = words[:WORDS], 0
+    while at is not None and (path := which(words[at])):
+        real = _real(path)
+        paths_ = [later for later in range(at + 1, len(words)) if words[later].startswith("/")]
+        if _INTERPRETERS.match(os.path.basename(real)):
+            script = next((later for later in paths_ if os.path.isfile(words[later])), None)
+            return script and (_real(words[script]), script + 1)
+        if not _RUNNERS.match(os.path.basename(real)):
+            return real, at + 1
+        at = next((later for later in paths_ if which(words[later])), None)     # which may be a runner again
     return None
 
 
@@ -156,9 +158,9 @@ def find(conf, complain=lambda text: None):
         for name, path in _files(folders, ending):
             if kind == "unit" and path.with_suffix(".socket").exists():
                 continue        # galaf(1) closes the socket that it is handed
-            text = _rendered(renderer, path, programs, complain)
-            if text is not None:
-                entry = _entry_of(text)
+            rendered = _rendered(renderer, path, programs, complain)
+            if rendered:
+                entry, text = rendered
                 laid = f"{place}/{name}.d/galaf.conf" if kind == "unit" else f"{place}/{name}"
                 found.append(Found(entry, kind, name, path, laid, text))
     return found + list(_commands(programs))
@@ -173,11 +175,6 @@ def _commands(programs):
             yield Found(start.name, "command", name, path, f"bin/{name}", render.command(start))
 
 
-def _entry_of(text):
-    """The entry that a rendered text starts."""
-    return re.search(rf"{re.escape(render.LAUNCHER)} (\S+)", text)[1]
-
-
 def _files(folders, ending):
     """(name below its folder, path) of each file of a kind; of one name the first folder's."""
     seen = set()
@@ -190,10 +187,9 @@ def _files(folders, ending):
 
 
 def _rendered(renderer, path, programs, complain):
-    """What is laid in front of a file; None where it starts no entry, or can't be read."""
+    """(entry's name, what is laid in front of a file); None where it starts no entry, or can't be read."""
     try:
-        data = path.read_bytes()
-        return renderer(data, programs.whose, programs.named.get(path.name))
+        return renderer(files.small(path, LARGEST), programs.whose, programs.named.get(path.name))
     except OSError as error:
         complain(f"{path}: {error.strerror}")
     except GalafError as error:
@@ -272,16 +268,38 @@ def _index():
         os.chmod(folder / "mimeinfo.cache", 0o644)
 
 
-def own_entries(conf):
+def own_entries(conf, complain=lambda text: None):
     """(user, path, entry's name) of each menu entry in a home, where it wins, that starts a program without galaf.
 
-    Of every person's home as root, else of one's own.
+    Of every person's home as root, else of one's own; read with that person's permission, whatever links are there.
+    complain: takes whose were too many to look at.
     """
     programs = Programs(conf)
     for person in pwd.getpwall():
         if person.pw_uid != os.geteuid() and (os.geteuid() != 0 or person.pw_uid < 1000):
             continue
-        for _, path in _files([f"{person.pw_dir}/{HOME}"], ".desktop"):
-            text = _rendered(render.menu, path, programs, lambda text: None)
-            if text is not None:
-                yield person.pw_name, str(path), _entry_of(text)
+        with files.permission_of(person):
+            found = list(_own_files(f"{person.pw_dir}/{HOME}"))
+        if None in found:
+            complain(f"{person.pw_name} has more than {MOST} files in {HOME}: not all were looked at")
+        for path in sorted(filter(None, found)):
+            with files.permission_of(person):
+                rendered = _rendered(render.menu, path, programs, lambda text: None)
+            if rendered:
+                yield person.pw_name, str(path), rendered[0]
+
+
+def _own_files(top):
+    """The path of each menu entry in a folder and those below it; None for what is beyond MOST."""
+    folders, seen = [top], 0
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > MOST:
+                    yield None
+                    return
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.name.endswith(".desktop"):
+                    yield Path(entry.path)

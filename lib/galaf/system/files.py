@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing files and making folders: owner and mode are said here, never left to a umask, and no link is followed."""
+"""Writing files and making folders: owner and mode are said here, never left to a umask, and no link is followed.
+
+And reading what anybody may have put somewhere.
+"""
+import contextlib
 import os
 import secrets
 import stat
@@ -66,3 +70,37 @@ def sync(path):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def small(path, most):
+    """The bytes of a file that anybody may have put there; waits for nobody.  Raises GalafError or OSError.
+
+    most: in bytes; what is larger, or no regular file, is an error.  Files of the kernel's, some of which never end,
+    have the size 0 and count as empty.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+            raise GalafError(f"no regular file of {most} bytes at most")
+        return os.read(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def permission_of(person):
+    """Has root open files as a person may, of pwd's; whoever is not root has that person's permission already."""
+    if os.geteuid() != 0:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    try:
+        os.setgroups([])
+        os.setegid(person.pw_gid)
+        os.seteuid(person.pw_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)

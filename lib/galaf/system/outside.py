@@ -10,6 +10,8 @@ from pathlib import Path
 from .desktop import Programs
 from .run import CommandFailed, run
 
+MOST = 65536            # bytes of a command line
+
 Running = namedtuple("Running", "entry pid since")
 Running.__doc__ = """A process with an entry's program and another effective group.
 
@@ -27,8 +29,7 @@ def found(conf, groups):
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):      # it ended meanwhile, or is the kernel's
             exe = os.readlink(process / "exe").removesuffix(" (deleted)")
-            words = os.fsdecode((process / "cmdline").read_bytes()).split("\0")
-            started = programs.whose([exe, *words[1:-1]])
+            started = programs.whose([exe, *_arguments(process)])
             name = started[0].name if started else packaged.get(exe)
             if name in groups and _group(process) != groups[name]:
                 running.append(Running(name, int(process.name), _since(process)))
@@ -66,6 +67,12 @@ def _is_script(path):
             return stream.read(2) == b"#!"
     except OSError:
         return False
+
+
+def _arguments(process):
+    """The arguments of a folder of /proc: what begins them, since their owner can make them as long as memory."""
+    with open(process / "cmdline", "rb", buffering=0) as stream:
+        return os.fsdecode(stream.read(MOST)).split("\0")[1:-1]
 
 
 def _group(process):
