@@ -35,6 +35,7 @@ OWN, PEER = programs.PLACES["own"], programs.PLACES["peer"]
 V4, V6, DGRAM, STREAM = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM, socket.SOCK_STREAM
 HOME, PEER_LINK = "fe80::1:1", "fe80::1"
 ECHO = {V4: b"\x08\0\0\0\0\7\0\1", V6: b"\x80\0\0\0\0\7\0\1"}
+CLOSE_WAIT = "net/netfilter/nf_conntrack_tcp_timeout_close_wait"
 WAIT = 0.3      # seconds for what comes at once
 PROBES = []
 
@@ -675,6 +676,32 @@ def resumed(peer):
         near = by_loopback(stack, "any")
         peer.conntrack.flush()
         assert stays_away(peer, near), "from loopback over the cable"
+
+
+@probe
+def address_gone(peer):
+    """TCP by loopback, of which one end is closed, sends nothing to an address that is another machine's by then,
+    also where conntrack would have forgotten it: its timeout, here none, is not for what began on loopback."""
+    for family, own, address in zip((V4, V6), OWN, PEER):
+        with contextlib.ExitStack() as stack:
+            stack.callback(lab.setting, CLOSE_WAIT, 60)
+            lab.setting(CLOSE_WAIT, 0)
+            gone = stack.enter_context(contextlib.ExitStack())
+            nodad = ["nodad"] if family == V6 else []
+            lab.command("ip", "address", "add", address, "dev", "eth0", *nodad)
+            gone.callback(lab.command, "ip", "address", "del", address, "dev", "eth0")
+            while "local" not in lab.command("ip", "route", "get", address):     # IPv6 has it a moment later
+                time.sleep(0.01)
+            near = [opened("alice", family, STREAM, group="any") for _ in range(2)]
+            near[1].bind((own, 0))
+            end, client = connection(stack, *near, (address, 7003), "alice", "any")
+            end.shutdown(socket.SHUT_WR)
+            time.sleep(0.02)
+            gone.close()
+            peer.wire.frames()
+            with contextlib.suppress(OSError):
+                client.sendall(b"data")
+            assert not peer.got(), address
 
 
 def by_loopback(stack, group=None):

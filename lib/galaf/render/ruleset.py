@@ -26,6 +26,7 @@ OWNERS = {"query_groups": "type gid . mark; flags interval",
           "answer_groups": "type gid . mark", "answer_users": "type uid . mark"}
 QUESTION = "ffff:0"         # the priority of packets that bpf/questions.h looks at
 QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
+OPEN_SECONDS = 1728000      # 20 days that it remembers an idle connection by loopback: near what 2^31 ticks can be
 ELEMENTS = 65536            # most elements of a set that packets fill
 REFUSED_TIMEOUT = "604800s"     # 7 days
 # What one may add to the sets of what was refused, at once and then in a day.  7 marks that fill a
@@ -51,7 +52,7 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     lines += _defines(entries, conf, ids)
     lines += _table(conf, [
         *_counter_sets(), *_domain_sets(entries), *_record_sets(entries), *_maps(),
-        *_query_timeouts(),
+        *_timeouts(),
         *_chains(entries, ids)])
     lines += [(f"flush table inet {conf.table}", None)]
     lines += [(f"flush map inet {conf.table} {name}", None) for name in MAPS]
@@ -166,10 +167,13 @@ def _maps():
         yield f"set {name} {{ {kind}; }}", None
 
 
-def _query_timeouts():
-    """How soon conntrack forgets a DNS query, so that its port's next owner seldom meets it."""
+def _timeouts():
+    """How soon conntrack forgets: a DNS query, so that its port's next owner seldom meets it; and TCP by loopback, not
+    before its sockets are closed, which could send to an address that is another machine's by then."""
     policy = f"unreplied : {QUERY_SECONDS}, replied : {QUERY_SECONDS}"
     yield f"ct timeout queries {{ protocol udp; l3proto ip; policy = {{ {policy} }}; }}", None
+    policy = ", ".join(f"{state} : {OPEN_SECONDS}" for state in ("established", "close_wait", "retrans", "unack"))
+    yield f"ct timeout loopback {{ protocol tcp; policy = {{ {policy} }}; }}", None
 
 
 def _chains(entries, ids):
