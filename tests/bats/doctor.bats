@@ -204,7 +204,7 @@ stops() {
 }
 no_server() { [ ! -e "/proc/${server#pid=}" ]; }
 
-@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone" {
+@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone; keyutils" {
     finds ok deputies "there is none"
     [ ! -e /usr/sbin/cupsd ]
     : >/usr/sbin/cupsd
@@ -222,6 +222,13 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     passes galaf_config --yes
     finds ok deputies "is let out to any address: /usr/sbin/cupsd"
     rm /usr/sbin/cupsd
+    [ ! -e /usr/sbin/key.dns_resolver ]
+    : >/usr/sbin/key.dns_resolver
+    finds ok deputies "/usr/sbin/key.dns_resolver"
+    galaf_config --set '$.users.root' '{ "rule": "udp sport 68 udp dport 67" }'
+    passes galaf_config --yes
+    finds warning deputies 'by $.users.root any program can have keyutils look any name up'
+    rm /usr/sbin/key.dns_resolver
 }
 
 @test "services: a proxy of a user's, with and without an entry, and one that an application runs" {
