@@ -371,10 +371,23 @@ def test_a_persons_program_gets_an_entry_of_its_own_and_never_the_person():
         "$.groups.web: start it by galaf web", "$.groups.web: what was refused is allowed by now"])
 
 
-@pytest.mark.parametrize("name", ["python3.11", "bash", "dash", "sh", "perl", "node", "env", "busybox"])
+@pytest.mark.parametrize("name", [
+    "python3.11", "bash", "dash", "sh", "perl", "perl5.36.0", "node", "env", "busybox", "ld-linux-x86-64.so.2", "ld.so",
+    "ld-linux-aarch64.so.1", "qemu-x86_64-static", "qemu-arm", "gdb", "valgrind", "memcheck-amd64-linux", "strace",
+    "gjs-console", "mono-sgen", "guile-3.0", "luajit-2.1.0-beta3", "beam.smp", "mksh", "R", "timeout", "systemd-run",
+    "flatpak", "electron", "wine64-preloader"])
 def test_what_runs_whatever_it_is_given_gets_no_entry(name):
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError, match="runs whatever it is given"):
         proposals.own_entry(f"/usr/bin/{name}")
+
+
+@pytest.mark.parametrize("name", ["curl", "git", "firefox-esr", "ldapsearch", "ld", "Runner", "rsync", "rsh-client",
+                                  "qemulator", "monodevelop", "gdbus", "ssh", "expectorate", "guiled"])
+def test_what_does_one_thing_may_have_one(name, monkeypatch):
+    monkeypatch.setattr(proposals.executables, "changeable", lambda path: None)
+    monkeypatch.setattr(proposals.executables, "lack", lambda path: None)
+    monkeypatch.setattr(proposals.executables, "privilege", lambda path: None)
+    assert proposals.own_entry(f"/usr/bin/{name}")["execv"] == [f"/usr/bin/{name}", "…"]
 
 
 def test_the_flags_that_a_program_needs(tmp_path, monkeypatch):

@@ -112,6 +112,11 @@ def _library(entry):
     return found.menu if found and tuple(found.entry.get("execv", ())) == entry.execv else ()
 
 
+def runs_others(name):
+    """Whether a program of this name is one that runs another."""
+    return bool(_INTERPRETERS.match(name) or _RUNNERS.match(name))
+
+
 @functools.lru_cache(maxsize=None)
 def which(word):
     """The path of a program as a session finds it without galaf's folder; None where there is none."""
