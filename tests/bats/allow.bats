@@ -268,6 +268,17 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     fails 2 resolves named other.example
 }
 
+@test "a name that can't be taken back at its end is taken back later" {
+    passes galaf_allow named other.example --for 2s
+    pkill -KILL -f 'galaf_allow --wait'
+    mkdir /var/lib/galaf/dnsmasq.d/galaf.next
+    fails 1 timeout 10 galaf_allow --wait
+    passes resolves named other.example
+    rmdir /var/lib/galaf/dnsmasq.d/galaf.next
+    passes timeout 10 galaf_allow --wait        # as systemd starts it again
+    fails 2 resolves named other.example
+}
+
 @test "its end takes the name back by itself; stop does, too, and galaf_config keeps it" {
     passes galaf_allow named other.example --for 2s
     eventually 10 fails 2 resolves named other.example

@@ -130,7 +130,7 @@ def point_names(folder, every=None):
 
 def settle_names(folder, every=None):
     """point_names(), and starts dnsmasq anew where that makes a difference to it."""
-    if point_names(folder, every):
+    if point_names(folder, every) or resolver.outdated():
         resolver.restart(resolver.service())
 
 
