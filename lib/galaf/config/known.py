@@ -5,6 +5,7 @@ A file says what it is for, and has in "groups" or "users" the one entry that it
 has it; in "inbound" what others may reach of it, which nothing takes without being asked to.
 """
 import functools
+import json
 import os
 from dataclasses import dataclass, field
 
@@ -82,6 +83,33 @@ def every():
 def of(section, account):
     """The known entries of an account: section: "groups" or "users"; more than one for a user such as root."""
     return [known for known in every() if (known.section, known.account) == (section, account)]
+
+
+def added(text, known, entry=True, inbound=False, follow=False):
+    """The text of galaf_conf.json with what a known entry grants; comments and layout stay.
+
+    entry, inbound: whether its entry is written, and what others may reach of it; follow: whether to refer to it.
+    """
+    if entry and known.section:
+        alone = follow and len(of(known.section, known.account)) == 1
+        value = ("known" if alone else {"known": known.name}) if follow else known.entry
+        text = jsontext.replace(with_section(text, known.section), (known.section, known.account), value)
+    for name, rules in known.inbound.items() if inbound else ():
+        text = with_section(text, "inbound")
+        had = listed(json.loads(text)["inbound"].get(name, []))
+        text = jsontext.replace(text, ("inbound", name),
+                                [*had, *(rule for rule in listed(rules) if rule not in had)] if had else rules)
+    return text
+
+
+def listed(rules):
+    """One rule or several, as a list."""
+    return rules if isinstance(rules, list) else [rules]
+
+
+def with_section(text, name):
+    """The text of galaf_conf.json with an empty section of that name, unless it has one."""
+    return text if name in json.loads(text) else jsontext.replace(text, (name,), {})
 
 
 def resolve(data, faults):
