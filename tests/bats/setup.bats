@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# galaf_setup on the installed package: the first hour on a terminal, what passes after it, and what may go wrong.
+
+load helper
+
+LIBRARY=/usr/share/galaf/known
+
+setup_file() {
+    start_dnsmasq
+    cp "$CONF" /tmp/shipped.json
+    mv "$LIBRARY" /tmp/library
+    printf '#!/bin/sh\nexec curl "$@"\n' >/usr/bin/thunderbird      # neither is on this machine
+    printf '#!/bin/sh\nexec sleep 60\n' >/usr/sbin/sshd
+    chmod 755 /usr/bin/thunderbird /usr/sbin/sshd
+}
+
+teardown_file() { rm -rf "$LIBRARY" && mv /tmp/library "$LIBRARY"; }
+
+setup() {
+    galaf_firewall stop >/dev/null
+    rm -rf /var/lib/galaf/asked /etc/galaf/galaf_conf.d "$LIBRARY"
+    mkdir -m 755 "$LIBRARY"
+    knows curl wget nc sshd thunderbird
+    cat >"$LIBRARY/bobs.json" <<'JSON'
+{ "summary": "What bob serves", "topic": "services", "packages": [ "none" ], "program": "/usr/bin/curl",
+  "rests_on": [ "this test" ],
+  "users": { "bob": { "rule": "tcp dport 8080" } }, "inbound": { "bob": "tcp dport 9999" } }
+JSON
+    sed 's/"dns": "strict"/"dns":   "strict"/' /tmp/shipped.json >/tmp/mine.json   # a layout of one's own
+    cp /tmp/mine.json "$CONF"
+    for name in curl wget nc; do
+        groupdel "$name" 2>/dev/null || true
+    done
+    servers=()
+}
+
+teardown() { [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2>/dev/null || true; }
+
+# knows NAME ...: these are in the library, as they are shipped.
+knows() { (cd /tmp/library && cp "${@/%/.json}" "$LIBRARY"); }
+
+# on_terminal INPUT COMMAND ...: runs it on a terminal that types the input.
+on_terminal() {
+    run script --quiet --return --command "${*:2}" /dev/null < <(printf "%b" "$1"; sleep 3)
+}
+
+# on_trial_then KEYS [COMMAND ...]: answers all with the defaults, types the keys once it asks whether to keep the
+# rules, after the command.
+on_trial_then() {
+    rm -f /tmp/said
+    run script --quiet --return --flush --command galaf_setup /tmp/said \
+        < <(printf '\n\n\n\n\n\n'; eventually 60 grep -q "Keep these" /tmp/said; "${@:2}"; printf "%b" "$1"; sleep 2)
+}
+
+# serve USER PORT: a web server of that user's on this machine.
+serve() {
+    setpriv --reuid "$1" --regid "$1" --clear-groups /usr/bin/python3 -m http.server --bind :: "$2" >/dev/null 2>&1 3>&- &
+    servers+=($!)
+    eventually 20 curl --silent --output /dev/null "http://127.0.0.1:$2/"
+}
+
+# from_outside PORT: whether another machine reaches it.
+from_outside() { internet curl --silent --output /dev/null --max-time 3 "http://192.0.2.2:$1/"; }
+
+# web PORT: alice fetches by the application curl.
+web() { as alice galaf curl --silent --max-time 5 "http://198.18.0.10:$1/"; }
+
+# all_of_it: file, rules and notes, which must stay as they are.
+all_of_it() {
+    cat "$CONF" /var/lib/galaf/asked 2>/dev/null || true
+    nft -s -t list ruleset | sort       # sets that come and go change their order
+    readlink /var/lib/galaf/good || true
+}
+
+@test "the first hour: what was chosen passes, what was left out or not offered is refused, the file's layout stays" {
+    passes as alice fetch http://198.18.0.10/
+    on_terminal '\n\n2\nmail.example\n\n\ny\n' galaf_setup
+    same 0 "$status" "$output"
+    says "Services:" "1 * bobs  What bob serves: port 8080" "1   nc  netcat: any connection: any port" \
+        "1 * curl  Fetches URLs: ports 80 and 443" "2 * wget" "your mail provider's domains" \
+        "What others may reach of this machine:" "1   bobs  What bob serves: port 9999" \
+        '+        "curl": {' "Keep these rules? [y/N]" "$CONF is written; kept: generation" "Next: galaf "
+    says_not '+        "wget"' Traceback
+    passes web 80
+    says "198.18.0.10 80"
+    fails 7 web 8080
+    fails 7 as alice fetch http://198.18.0.10/
+    fails 2 getent group wget
+    passes as bob fetch http://198.18.0.10:8080/
+    fails 7 as alice fetch http://198.18.0.10:8080/
+    passes in_group thunderbird fetch http://mail.example:993/
+    fails 6 in_group thunderbird fetch http://web.example:993/
+    serve bob 9999
+    fails 7 from_outside 9999
+    same '            "domains": [ "example.org" ],' "$(diff /tmp/mine.json "$CONF" | sed -n 's/^< //p')" "what is gone"
+}
+
+@test "later it offers what has come since, and what was left out only with --all" {
+    passes galaf_setup --yes
+    says '+        "wget"' "$CONF is written"
+    passes galaf_config --unset '$.groups.wget'
+    passes galaf_config --yes
+    before=$(all_of_it)
+    passes galaf_setup --yes
+    says "nothing is known, installed and not in the file yet" "nothing has come since: $CONF was left as it is"
+    on_terminal '' galaf_setup
+    same 0 "$status" "$output"
+    same "$before" "$(all_of_it)"
+    knows git
+    on_terminal '\n\ny\n' galaf_setup
+    same 0 "$status" "$output"
+    says "1 * git" "Keep these rules"
+    says_not "wget  "
+    file_says "$CONF" '"git": {' '"curl": {'
+    passes galaf_setup --all --yes --follow
+    file_says "$CONF" '"wget": "known"'
+    passes galaf_config --diff
+    same "" "$output"
+}
+
+@test "what others may reach: nothing unasked, but ssh on the port of one's own login, found past sudo" {
+    serve root 2222
+    serve bob 9999
+    passes galaf_setup --yes
+    fails 7 from_outside 2222
+    fails 7 from_outside 9999
+    galaf_firewall stop >/dev/null
+    cp /tmp/mine.json "$CONF"
+    passes env SSH_CONNECTION='192.0.2.1 50000 192.0.2.2 2222' sh -c 'env -u SSH_CONNECTION galaf_setup --yes; exit $?'
+    file_says "$CONF" '"root": "tcp dport 2222"'
+    passes from_outside 2222
+    fails 7 from_outside 9999
+    galaf_firewall stop >/dev/null
+    cp /tmp/mine.json "$CONF"
+    on_terminal '\n\n\n\n1\n\ny\n' galaf_setup --all
+    file_says "$CONF" '"bob": "tcp dport 9999"'
+    passes from_outside 9999
+    fails 7 from_outside 2222
+    for nonsense in 'x 1 y 22' '192.0.2.1 1 192.0.2.2 99999' '192.0.2.1 1 192.0.2.2 22;22'; do
+        passes env SSH_CONNECTION="$nonsense" galaf_setup --show --all
+        says_not '"root": "tcp' '"root": ["tcp'
+    done
+}
+
+@test "--show prints the file that --yes writes, needs no root and changes nothing" {
+    before=$(all_of_it)
+    as alice galaf_setup --show >/tmp/shown.json
+    same "$before" "$(all_of_it)"
+    passes galaf_setup --yes
+    passes cmp /tmp/shown.json "$CONF"
+}
+
+# refused WORDS COMMAND ...: it fails with these words in a line, and all is as it was.
+refused() {
+    local before
+    before=$(all_of_it)
+    fails 1 "${@:2}"
+    says "galaf_setup: $1"
+    says_not Traceback
+    same "$before" "$(all_of_it)"
+}
+
+@test "no terminal, no root, a broken file, a trial that is on: one line, and all is as it was" {
+    passes galaf_config --yes
+    refused "changing rules needs root" as alice galaf_setup --yes
+    refused "asks on a terminal: run it on one, or with --yes, or --show; nothing was changed" galaf_setup </dev/null
+    passes galaf_config --try 600
+    refused "rules are on trial for another" galaf_setup --yes
+    passes galaf_config --confirm
+    sed -i 's/"users": {/"users": [/' "$CONF"
+    refused "$CONF: line " galaf_setup --yes
+    refused "$CONF: line " galaf_setup --show
+    mv "$CONF" /tmp/away.json
+    refused "$CONF: No such file or directory" galaf_setup --yes
+    mv /tmp/away.json "$CONF"
+}
+
+@test "an answer that is none is asked for again; no, the end of input and Ctrl-C leave all as it was" {
+    passes galaf_config --yes
+    before=$(all_of_it)
+    on_terminal '\n7\nx\n\n\n\n\nn\n' galaf_setup
+    same 1 "$status" "$output"
+    says "'7' is none of 1 to 1: try again" "'x' is none of 1 to 1" "galaf_setup: nothing was changed"
+    on_terminal '\n\n\004' galaf_setup
+    same 1 "$status" "$output"
+    says "galaf_setup: no answer: nothing was changed"
+    rm -f /tmp/said
+    run script --quiet --return --flush --command galaf_setup /tmp/said \
+        < <(eventually 60 grep -q "Take those" /tmp/said; printf '\n\003'; sleep 1)
+    same 130 "$status" "$output"
+    says "galaf_setup: interrupted"
+    says_not Traceback
+    same "$before" "$(all_of_it)"
+}
+
+@test "on trial: no, Ctrl-C, the end of input and a file that changes meanwhile bring the rules before back at once" {
+    passes galaf_config --yes
+    before=$(all_of_it)
+    for keys in 'n\n' '\003' '\004'; do
+        on_trial_then "$keys"
+        same 1 "$status" "$output"
+        says "Keep these rules?" "galaf_setup: generation " "is active again"
+        says_not Traceback
+        diff <(echo "$before") <(all_of_it) >/tmp/other || complain "not as before, after $keys" "$(cat /tmp/other)"
+        [ ! -e /var/lib/galaf/trial ]
+    done
+    on_trial_then 'y\n' bash -c "echo >>$CONF"
+    same 1 "$status" "$output"
+    says "$CONF has changed meanwhile: run galaf_setup again; nothing was changed"
+    cp /tmp/mine.json "$CONF"
+    same "$before" "$(all_of_it)" "after a change by another"
+}
+
+@test "a group that is another's, an entry of the same program, root's entry: left alone" {
+    groupadd --gid 700 wget
+    passes galaf_config --set '$.groups.fetch' '{ "execv": ["/usr/bin/curl", "…"], "rule": "tcp dport 8080" }'
+    knows network-manager
+    touch -a /usr/sbin/NetworkManager
+    passes galaf_setup --yes
+    says "left to you, since one entry holds all that root may: network-manager"
+    says_not '+        "wget"' '+        "curl"'
+    groupdel wget
+}
