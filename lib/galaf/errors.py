@@ -16,6 +16,9 @@ def finish(main):
     when the reader of a pipe went away.  argparse ends wrong usage with 2 by itself.
     """
     program = os.path.basename(sys.argv[0])
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:      # closed by the caller, as by >&-
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")        # not every locale has an ellipsis
     try:
