@@ -122,3 +122,15 @@ print(int.from_bytes(asking.recv(512)[-10:-6], "big"))')
     fails 7 in_group web curl -sS --max-time 5 http://198.18.0.10/
     [ $((SECONDS - began)) -le 15 ]
 }
+
+@test "where several begin it at once, one sweeps" {
+    configured 20s
+    for _ in 1 2 3; do
+        galaf_dns disconnect >/dev/null     # which ends it
+        for _ in 1 2 3 4; do galaf_dns resolve >/dev/null 2>&1 3>&- & done
+        wait
+        eventually 5 test -s /run/galaf/sweep
+        same 1 "$(pgrep -fc '^sh -c echo .*galaf_dns sweep')" "the number of those that sweep"
+    done
+    galaf_dns connect
+}

@@ -20,7 +20,7 @@ from pathlib import Path
 from .. import generation, paths
 from ..config import conf
 from ..render import dnsmasq, ruleset
-from . import files, nft
+from . import files, lock, nft
 from .run import CommandFailed, run
 
 UNIT = "galaf-sweep"
@@ -45,19 +45,20 @@ def begin(folder):
     One that runs as often already goes on; where it ran at other times, a sweep comes first, since what
     was added meanwhile may be older than the new period reckons with.
     """
-    seconds = dnsmasq.sweep_period(_entries(folder))
-    before = _running()
-    if seconds == before:
-        return
-    end()
-    if before:
-        run_once(folder)
-    if seconds and _booted():
-        _start_timer(seconds)
-        files.replace(_NOTE, f"{seconds} 0\n")
-    elif seconds:
-        run("setsid", "--fork", "sh", "-c", 'echo "$2 $$" >"$1"; exec >/dev/null 2>&1 </dev/null; '
-            'while sleep "$2" && galaf_dns sweep; do :; done', "galaf_dns sweep", str(_NOTE), str(seconds))
+    with lock.held("sweep"):    # galaf_config and a change of networks may come together
+        seconds = dnsmasq.sweep_period(_entries(folder))
+        before = _running()
+        if seconds == before:
+            return
+        _end()
+        if before:
+            run_once(folder)
+        if seconds and _booted():
+            _start_timer(seconds)
+            files.replace(_NOTE, f"{seconds} 0\n")
+        elif seconds:
+            run("setsid", "--fork", "sh", "-c", 'echo "$2 $$" >"$1"; exec >/dev/null 2>&1 </dev/null; '
+                'while sleep "$2" && galaf_dns sweep; do :; done', "galaf_dns sweep", str(_NOTE), str(seconds))
 
 
 def _start_timer(seconds, tries=20):
@@ -73,7 +74,13 @@ def _start_timer(seconds, tries=20):
 
 
 def end():
-    """Ends what sweeps, if anything does: a sweep that is at work, too, for whose sake systemd would hold the timer."""
+    """Ends what sweeps, if anything does."""
+    with lock.held("sweep"):
+        _end()
+
+
+def _end():
+    """end(): a sweep that is at work, too, for whose sake systemd would hold the timer."""
     if _booted():
         run("systemctl", "stop", f"{UNIT}.timer", f"{UNIT}.service", ok=(0, 5))    # 5: one is not loaded
     elif _running():
