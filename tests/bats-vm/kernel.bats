@@ -45,9 +45,9 @@ enforced() {
     says "web.example 80"
     fails 7 alice 'galaf web -m 20 http://198.18.0.20/'
     fails 6 alice 'galaf web -m 20 http://mail.example/'
-    fails 7 alice 'galaf nothing curl -sS -m 20 http://198.18.0.10/'
-    fails 7 alice 'curl -sS -m 20 http://198.18.0.10/'
-    fails 7 alice 'curl -sS -g -m 20 http://[2001:2:0:1::10]/'
+    fails 7 alice 'galaf nothing /usr/bin/curl -sS -m 20 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -m 20 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -g -m 20 http://[2001:2:0:1::10]/'
 }
 
 @test "the release's own kernel takes each eBPF program, and they are attached" {
@@ -161,7 +161,7 @@ closed() {
         passes on galaf_firewall status
         says "enforced: table inet galaf"
         passes alice 'galaf web -m 20 http://web.example/'
-        fails 7 alice 'curl -sS -m 20 http://198.18.0.10/'
+        fails 7 alice '/usr/bin/curl -sS -m 20 http://198.18.0.10/'
     done
     same "" "$(sent 0 "$ROGUE" "$CABLE" | head -n 5)" "what was sent to the rogue's address since power-on"
 }

@@ -45,7 +45,7 @@ set_gid() {
     on galaf_mark stop
     since=$(now)
     for way in join join-pidfd; do
-        passes alice "$BYPASS/namespace.py $way $pid curl -sS -m 5 http://198.18.0.20/"
+        passes alice "$BYPASS/namespace.py $way $pid /usr/bin/curl -sS -m 5 http://198.18.0.20/"
     done
     [ "$(sent "$since" "$ROGUE" | count)" -gt 0 ] || complain "nothing was sent"
     passes alice "$BYPASS/reach_into.py $pid"
@@ -60,9 +60,9 @@ set_gid() {
 
 @test "with it none of these is done, and nothing is sent" {
     since=$(now)
-    fails 1 alice "$BYPASS/namespace.py join $pid curl -sS -m 5 http://198.18.0.20/"
+    fails 1 alice "$BYPASS/namespace.py join $pid /usr/bin/curl -sS -m 5 http://198.18.0.20/"
     same EACCES "$output"
-    fails 1 alice "$BYPASS/namespace.py join-pidfd $pid curl -sS -m 5 http://198.18.0.20/"
+    fails 1 alice "$BYPASS/namespace.py join-pidfd $pid /usr/bin/curl -sS -m 5 http://198.18.0.20/"
     same EPERM "$output"
     passes alice "$BYPASS/reach_into.py $pid"
     says "ptrace EPERM" "mem EACCES" "environ EACCES" "maps EACCES" "process_vm_readv EPERM" "pidfd_getfd EPERM" \

@@ -23,7 +23,7 @@ JSON
 holds() {
     passes alice "galaf web -sS -m 20 http://web.example/"
     passes alice "galaf echo -n -c 1 -W 5 198.18.0.10"
-    fails 7 alice "curl -sS -m 20 http://198.18.0.10/"
+    fails 7 alice "/usr/bin/curl -sS -m 20 http://198.18.0.10/"
 }
 
 @test "ipv6.disable=1: galaf_config and launching, with eBPF and without" {
@@ -43,7 +43,7 @@ holds() {
 
 @test "ipv6.disable=1: stop, start, rules that can't be loaded, remove and purge" {
     passes on galaf_firewall stop
-    passes alice "curl -sS -m 20 http://198.18.0.10/"
+    passes alice "/usr/bin/curl -sS -m 20 http://198.18.0.10/"
     passes on sh -c 'mv /var/lib/galaf/good/ruleset.nft /tmp/ruleset.nft'
     fails 1 on galaf_firewall start
     says "so NOTHING but DHCP passes"
@@ -51,5 +51,5 @@ holds() {
     passes on galaf_firewall start
     holds
     passes on dpkg --purge galaf
-    passes alice "curl -sS -m 20 http://198.18.0.10/"
+    passes alice "/usr/bin/curl -sS -m 20 http://198.18.0.10/"
 }

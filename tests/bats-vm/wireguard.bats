@@ -64,8 +64,8 @@ served() {
     says "web.example 80" "$1"
     passes eventually 20 alice 'galaf web -6 -m 10 http://web.example/'
     fails "$2" alice 'galaf web -m 5 http://198.18.0.20/'
-    fails "$2" alice 'curl -sS -m 5 http://198.18.0.10/'
-    fails "$2" alice 'curl -sS -g -m 5 http://[2001:2:0:1::10]/'
+    fails "$2" alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
+    fails "$2" alice '/usr/bin/curl -sS -g -m 5 http://[2001:2:0:1::10]/'
 }
 
 # closed [FILTER]: the rogue has tried, and nothing was sent but what is listed, the latter too.  In the tunnel it

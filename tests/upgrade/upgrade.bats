@@ -19,7 +19,7 @@ enforced() {
     passes alice 'galaf web -m 5 http://web.example/'
     fails 6 alice 'galaf web -m 5 http://mail.example/'
     fails 7 alice 'galaf web -m 5 http://198.18.0.20/'
-    fails 7 alice 'curl -sS -m 5 http://198.18.0.10/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://198.18.0.10/'
 }
 
 # silent SINCE: nothing of the rogue's has left since then.
