@@ -137,6 +137,7 @@ static _Noreturn void launch(const char *name, char *const arguments[])
     caller_identify(&caller);
     find(&entry, name);
     decide(&caller, &entry, arguments);
+    tell_outside(&caller, &entry);
     enter_group(&caller, name, entry.gid);
     if (caller.uid != 0)
         drop_capabilities(name);

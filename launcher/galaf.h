@@ -63,6 +63,9 @@ size_t length(char *const array[]);
 /* environment.c: as those of command.c */
 char **environment(const struct entry *entry, char *const from[]);
 
+/* outside.c */
+void tell_outside(const struct caller *caller, const struct entry *entry);
+
 /* privilege.c: these succeed or refuse. */
 void enter_group(struct caller *caller, const char *name, gid_t gid);
 void drop_capabilities(const char *name);

@@ -68,6 +68,27 @@ Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_action(\"again\", None)'"
 
 @test "what starts with the session" { starts autostart --autostart 'systemctl --user start app-NAME@autostart.service'; }
 
+@test "galaf_doctor: a session that is older than what lies in front, a desktop that was not told of it" {
+    local told="XDG_DATA_DIRS=/var/lib/galaf/desktop/share:/usr/share"
+    passes on galaf_doctor session
+    says "ok       session"
+    for way in x=x "$told"; do
+        passes on systemd-run --quiet --unit=desktop -p PAMName=login -p User=alice -E XDG_SESSION_TYPE=x11 -E "$way" sleep 600
+        passes on galaf_doctor session
+        if [ "$way" = x=x ]; then says "warning  session" "alice's session " user@1000.service; else says "ok       session"; fi
+        on systemctl stop desktop.service
+    done
+    passes on galaf_desktop remove
+    passes on galaf_doctor session
+    says "ok       session"
+    passes on galaf_desktop update
+    passes on galaf_doctor session
+    says "warning  session" "alice's systemd, since "
+    log_in_again
+    passes on galaf_doctor session
+    says "ok       session"
+}
+
 @test "galaf_desktop status shows all of them, and everyone may ask" {
     passes on galaf_desktop status
     says "trip     D-Bus" "trip     menu" "trip     autostart" "trip     unit" "trip     command"

@@ -27,6 +27,7 @@ execs() { grep -h ^Exec "$DESKTOP/$1"; }
 
 @test "all that starts a listed program is laid in front, and nothing else" {
     same "./bin/trip
+./programs/trip
 ./share/applications/mimeinfo.cache
 ./share/applications/org.trip.desktop
 ./share/dbus-1/services/org.trip.service
@@ -98,6 +99,62 @@ app.launch_action("again", None) if sys.argv[1] == "action" else app.launch_uris
     same "trip [--again] 198.18.0.10
 trip [--opened trip:x] 198.18.0.10
 trip [--opened trip:x] 198.18.0.10" "$(LC_ALL=C sort /home/alice/trip.log)"
+}
+
+# waits NAME COMMAND ...: has alice start what is to wait, until it has that name; its process is $!.
+waits() {
+    local name=$1
+    shift
+    setpriv --reuid alice --regid alice --init-groups env HOME=/home/alice "$@" >/dev/null 2>&1 3>&- &
+    eventually 10 grep -qsxF "$name" /proc/$!/comm || complain "not started: $*"
+}
+
+@test "what runs outside its group already is told by galaf, to its user" {
+    local first second
+    passes as alice galaf trip
+    same "" "$output"
+    waits trip /usr/bin/trip --wait
+    first=$!
+    waits trip trip --wait
+    second=$!
+    passes as alice galaf trip
+    [[ $output =~ ^galaf:\ trip\ runs\ outside\ its\ group\ since\ [0-9]{2}:[0-9]{2}\ \(process\ $first\):\ close\ it\ and\ start\ it\ again$ ]] ||
+        complain "$output"
+    kill "$first"
+    passes as alice galaf trip
+    says "(process $second)"
+    passes as bob galaf trip
+    same "" "$output"
+    kill "$second"
+    passes as alice galaf trip
+    same "" "$output"
+}
+
+@test "the same of a program that was upgraded since, but not in its group, nor of one without a menu entry" {
+    local outside
+    cp /usr/bin/sleep /usr/local/bin/nap
+    mkdir -p /usr/local/share/applications
+    printf '[Desktop Entry]\nType=Application\nName=nap\nExec=nap 1\n' >/usr/local/share/applications/nap.desktop
+    configure <<<'{"groups": {"nap": {"execv": ["/usr/local/bin/nap", "…"]}}}'
+    file_says $DESKTOP/programs/nap /usr/local/bin/nap
+    waits nap nap 600
+    outside=$!
+    cp /usr/bin/sleep /usr/local/bin/nap.new
+    mv /usr/local/bin/nap.new /usr/local/bin/nap
+    passes as alice galaf nap 0
+    says "galaf: nap runs outside its group since" "(process $outside)"
+    rm /usr/local/share/applications/nap.desktop
+    passes galaf_desktop update
+    passes as alice galaf nap 0
+    same "" "$output"
+    printf '[Desktop Entry]\nType=Application\nName=nap\nExec=nap 1\n' >/usr/local/share/applications/nap.desktop
+    passes galaf_desktop update
+    kill "$outside"
+    waits nap galaf nap 600
+    passes as alice galaf nap 0
+    same "" "$output"
+    kill $!
+    rm -r /usr/local/bin/nap /usr/local/share/applications
 }
 
 @test "dpkg's triggers: what comes with a package, and goes with it" {
@@ -195,7 +252,7 @@ for _ in range(1500):
     passes timeout 10 galaf_desktop update
     says "/usr/local/share/applications/broken.desktop: can't be read"
     rm -r /usr/local/share/applications
-    same 6 "$(listed | wc -l)"
+    same 7 "$(listed | wc -l)"
 }
 
 @test "500 menu entries: within a second" {
@@ -218,7 +275,7 @@ for _ in range(1500):
     same 501 "$(listed | grep -c '/applications/.*\.desktop')"
     rm /usr/share/applications/many-*.desktop
     passes galaf_desktop update
-    same 6 "$(listed | wc -l)"
+    same 7 "$(listed | wc -l)"
 }
 
 @test "usage, and who may" {

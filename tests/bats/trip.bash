@@ -3,7 +3,7 @@
 # no entry names.
 
 # trip_deb FILE: builds it.  Its programs append their group, their own name and their arguments to ~/NAME.log, with
-# what they fetch of 198.18.0.10.
+# what they fetch of 198.18.0.10; after ten minutes, where the first one is --wait.
 trip_deb() {
     local tree name only_trip
     tree=$(mktemp -d)
@@ -15,6 +15,7 @@ trip_deb() {
     for name in trip rogue; do
         cat >"$tree/usr/bin/$name" <<'END'
 #!/bin/sh
+[ "$1" != --wait ] || sleep 600
 fetched=$(curl -sS -m 3 http://198.18.0.10/ 2>/dev/null | head -c 11 | tr -d '\n')
 echo "$(id -gn) [$*] ${fetched:-nothing}" >>"$HOME/$(basename "$0").log"
 END

@@ -38,6 +38,11 @@ def command(start):
     return f'#!/bin/sh\n# made by galaf_desktop\nexec {LAUNCHER} {start.name} "$@"\n'
 
 
+def programs(lines):
+    """What galaf(1) takes for an entry's program: a line for each file, or interpreter, tab and script."""
+    return "".join("\t".join(words) + "\n" for words in lines if not set("\t\n") & set("".join(words)))
+
+
 def line(text, whose, owner=None):
     """(the entry's name, a command line that starts by galaf what the given one starts); None where it is no entry's.
 

@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import shutil
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from ..config import known
 from ..errors import GalafError
 from ..render import desktop as render
 from . import files, lock
-from .run import run
+from .run import CommandFailed, run
 
 TOP = paths.STATE / "desktop"
+MADE = paths.RUNTIME / "desktop"        # when TOP was made in this boot
 SEARCH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/games", "/usr/games")
 DATA = ("/usr/local/share", "/usr/share", "/var/lib/flatpak/exports/share", "/var/lib/snapd/desktop")
 # Of each kind: where it is found, the first of a name first; where it is laid; how its files' names end; the renderer.
@@ -215,12 +217,73 @@ def update(conf, complain=lambda text: None):
         if not found:
             _remove()
             return found, False
-        wanted = {item.path: item for item in found}
+        wanted = {item.path: item for item in [*found, *_programs(conf, found)]}
+        if new:
+            _note_time()
         files.folder(TOP)
         menus = _lay(wanted) | _clear({Path(path) for path in wanted})
         if menus:
             _index()
     return found, new
+
+
+def _programs(conf, found):
+    """A Found for each entry that has a menu entry: what galaf(1) takes for its program when it runs already."""
+    entries = [conf.groups[name] for name in sorted({item.entry for item in found if item.kind in ("menu", "D-Bus")})]
+    packaged = {}
+    for path, name in packages_programs(entries).items():
+        packaged.setdefault(name, []).append((path,))
+    for entry in entries:
+        program = identity(entry.execv)
+        if program:
+            path = entry.execv[program[1] - 1]
+            lines = _interpreted(path) + packaged.get(entry.name, []) if is_script(path) else [(program[0],)]
+            yield Found(entry.name, "program", entry.name, path, f"programs/{entry.name}", render.programs(lines))
+
+
+def _interpreted(path):
+    """(interpreter, script) for each name that a script may be started by, as the kernel has them in its process."""
+    with open(path, "rb") as stream:
+        words = os.fsdecode(stream.readline(LARGEST)[2:]).split()
+    shell = next((found for word in words if os.path.basename(word) != "env" and (found := which(word))), None)
+    named = {path, _real(path), *filter(None, map(which, _chain(path)))}
+    return [(_real(shell), name) for name in sorted(named)] if shell else []
+
+
+def packages_programs(entries):
+    """{file: entry's name} of the programs in the package of an entry whose own is a script: the script runs one."""
+    found = {}
+    for entry in entries:
+        if entry.execv and entry.desktop and is_script(entry.execv[0]):
+            with contextlib.suppress(CommandFailed):        # no package's
+                package = run("dpkg-query", "-S", _real(entry.execv[0])).split(":", 1)[0]
+                for path in run("dpkg-query", "-L", package).splitlines():
+                    if os.path.isfile(path) and not os.path.islink(path) and os.access(path, os.X_OK):
+                        found.setdefault(path, entry.name)
+    return found
+
+
+def is_script(path):
+    """Whether a file begins with its interpreter."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+def _note_time():
+    """Notes that the folder is made now: a session that is older knows nothing of it."""
+    files.folder(paths.RUNTIME, 0o700)
+    files.replace(MADE, f"{time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}\n", 0o600, durable=False)
+
+
+def made():
+    """When the folder was made, in microseconds of CLOCK_MONOTONIC; 0 where that was in an earlier boot."""
+    try:
+        return int(MADE.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def remove():

@@ -7,8 +7,7 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-from .desktop import Programs
-from .run import CommandFailed, run
+from .desktop import Programs, packages_programs
 
 MOST = 65536            # bytes of a command line
 
@@ -24,7 +23,7 @@ def found(conf, groups):
     programs = Programs(conf)
     if not programs or not groups:
         return []
-    packaged = _packaged(conf)
+    packaged = packages_programs(conf.groups.values())
     running = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):      # it ended meanwhile, or is the kernel's
@@ -46,27 +45,6 @@ def told(running):
         since = time.localtime(one.since)
         when = time.strftime("%H:%M" if time.strftime("%Y-%m-%d", since) == day else "%Y-%m-%d %H:%M", since)
         yield f"{one.entry} runs outside its group since {when} (process {one.pid}): close it and start it again"
-
-
-def _packaged(conf):
-    """{file: entry} of the programs in the package of an entry whose own program is a script: the script runs one."""
-    files = {}
-    for entry in conf.groups.values():
-        if entry.execv and entry.desktop and _is_script(entry.execv[0]):
-            with contextlib.suppress(CommandFailed):        # no package's
-                package = run("dpkg-query", "-S", os.path.realpath(entry.execv[0])).split(":", 1)[0]
-                for path in run("dpkg-query", "-L", package).splitlines():
-                    if os.path.isfile(path) and not os.path.islink(path) and os.access(path, os.X_OK):
-                        files.setdefault(path, entry.name)
-    return files
-
-
-def _is_script(path):
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(2) == b"#!"
-    except OSError:
-        return False
 
 
 def _arguments(process):
