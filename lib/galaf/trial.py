@@ -43,8 +43,8 @@ def begin(seconds):
 
 
 def begin_audit(before, seconds):
-    """Arms the return from audit to an enforcing generation, in so many seconds of the wall's clock."""
-    _begin({"before": before.name, "boot": None, "until": int(time.time()) + seconds})
+    """Arms the return from audit to a generation, None for no firewall, in so many seconds of the wall's clock."""
+    _begin({"before": before and before.name, "boot": None, "until": int(time.time()) + seconds})
 
 
 def _begin(note):

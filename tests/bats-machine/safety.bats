@@ -352,9 +352,14 @@ hung_up() { ! on pgrep -x galaf_config; }
 # back: no trial is on, and the rules from before both are active.
 back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{before,tree/var/lib/galaf/good/galaf_conf.json}; }
 
-@test "audit for a span goes on over a reboot, with its end" {
-    passes on galaf_config --audit 600s --yes
+@test "learning, which is audit for a span, goes on over a reboot, with its end and with what was used" {
+    passes on galaf_setup --yes --learn 600s
+    passes alice '/usr/bin/curl -sS -m 5 http://198.18.0.10:8080/'
     reboot
+    passes on systemctl is-active galaf-learn.service
+    passes jq -r '.rows[][1] | select(.tries > 0 and .port == 8080) | "\(.executables[]) \(.destination)"' \
+        /run/machine/tree/var/lib/galaf/learned.json
+    same "/usr/bin/curl 198.18.0.10" "$output" "what was used before the reboot"
     fails 3 on galaf_firewall status
     says "AUDIT, nothing is enforced" "until"
     passes on systemctl is-active galaf-revert.service
@@ -362,6 +367,7 @@ back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{
     apply 0
     enforces 0
     eventually 8 fails 3 on systemctl is-active galaf-revert.service
+    eventually 30 fails 3 on systemctl is-active galaf-learn.service
 }
 
 # moment WHAT UNIT: when that was, in microseconds of the kernel's clock.

@@ -268,3 +268,89 @@ opensnitch() {
     passes as bob fetch http://198.18.0.10:8080/
     fails 7 as bob fetch http://198.18.0.20:8080/
 }
+
+# learning [SPAN]: begins it, with what was there before as it is.
+learning() {
+    passes galaf_setup --yes --learn "${1:-1h}"
+    says "NOT enforced, audit" "nothing is refused; then" "sudo galaf_setup --learn end"
+}
+
+# looks: what notes what is used looks again, as it does once a minute.
+looks() { /usr/bin/python3 -Bc 'import sys; sys.path.append("/usr/lib")
+from galaf.observe import learned; sys.exit(not learned.look("galaf"))'; }
+
+@test "learning: nothing is refused, then what was before is again; what was used is proposed, one by one, and passes" {
+    passes galaf_config --yes
+    knows git
+    rm "$LIBRARY/bobs.json"
+    install -m 755 /usr/bin/curl /usr/bin/fetcher
+    galaf_setup --show >/tmp/by_default.json
+    before=$(all_of_it)
+    fails 7 as alice curl --silent --max-time 5 http://198.18.0.20:993/
+    learning 8s
+    fails 1 galaf_setup --yes --learn 1h
+    says "nothing is refused until 2" "as it is: galaf_config ends that; nothing was changed"
+    passes as alice curl --silent --max-time 5 http://198.18.0.10/
+    passes as alice fetcher --silent --max-time 5 http://web.example:8080/
+    passes as alice bash -c 'exec 3<>/dev/tcp/198.18.0.10/80'
+    passes as bob fetch http://198.18.0.10:993/
+    passes looks
+    eventually 60 test ! -e /var/lib/galaf/trial
+    same "$before" "$(all_of_it)"
+    fails 7 as alice curl --silent --max-time 5 http://198.18.0.10/
+    passes galaf_setup --show
+    same "$(cat /tmp/by_default.json)" "$output" "what is taken by default"
+    on_terminal 'y\nn\n\n\n\ny\n' galaf_setup
+    same 0 "$status" "$output"
+    says "1 of 2: curl: Fetches URLs; used 3 times since 2" "'/usr/bin/bash, /usr/bin/curl': 198.18.0.10 tcp 80" \
+        "bob/bob '/usr/bin/curl': 198.18.0.10 tcp 993, once, last 2" "2 of 2: fetcher: not known to galaf; used once" \
+        "tcp 8080 ('web.example'), once" "a name by an answer to 'fetcher'" "bash runs whatever it is given" "$CONF is written"
+    says_not "198.18.0.20" Traceback
+    file_says "$CONF" '"curl": {'
+    passes web 80
+    fails 7 as alice fetch http://198.18.0.10/
+    [ ! -e /var/lib/galaf/learned.json ]
+    same false "$(jq '(.groups | has("fetcher")) or (.users | has("alice") or has("bob"))' "$CONF")"
+}
+
+@test "learning ends by a word, and a reboot comes between: what was used before it counts too, and no firewall comes back" {
+    rm -f /var/lib/galaf/good /var/lib/galaf/learned.json
+    learning
+    says "then there is no firewall, as before"
+    passes as alice /usr/bin/python3 -c '
+import socket
+for port in range(20000, 21100):        # more than alice has a share of in the list of what was refused
+    socket.socket().connect_ex(("198.18.0.20", port))'
+    passes as alice curl --silent --max-time 5 http://198.18.0.10/
+    passes as bob fetch http://198.18.0.10:993/
+    passes looks
+    nft delete table inet galaf
+    passes galaf_firewall start
+    passes as alice curl --silent --max-time 5 http://198.18.0.10:993/
+    passes galaf_setup --learn end --yes
+    says "there was no firewall before, and there is none again; sudo galaf_setup proposes entries for what was used"
+    fails 1 nft list table inet galaf
+    passes as alice fetch http://198.18.0.10:8080/
+    [ ! -e /var/lib/galaf/trial ]
+    fails 1 galaf_setup --yes --learn end
+    says "nothing is being learned"
+    nobody_notes() { ! pgrep -f '[g]alaf_setup --notes' >/dev/null; }
+    on_terminal 'y\n\n\n\ny\n' galaf_setup
+    same 0 "$status" "$output"
+    says "198.18.0.10 tcp 80" "198.18.0.10 tcp 993" "it does not allow all of it: rule lacks ip daddr 198.18.0.10 tcp dport 993" \
+        "packets more than could be noted one by one" "runs whatever it is given"
+    passes web 80
+    fails 7 web 993
+    pkill -f '[g]alaf_setup --notes' || true
+}
+
+@test "a span of learning that is none, without root or with other options: one line, and all is as it was" {
+    passes galaf_config --yes
+    refused "--learn 7w: not a number and s, m, h or d, or end" galaf_setup --yes --learn 7w
+    refused "--learn 31d: longer than 30d" galaf_setup --yes --learn 31d
+    refused "changing rules needs root" as alice galaf_setup --yes --learn 1h
+    refused "asks on a terminal" galaf_setup --learn 1h </dev/null
+    fails 2 galaf_setup --show --learn 1h
+    passes galaf_config --yes --no-ebpf
+    refused "only the eBPF programs tell which program it was" galaf_setup --yes --learn 1h
+}

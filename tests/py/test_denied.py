@@ -7,7 +7,7 @@ import json
 import pytest
 
 from galaf import mark
-from galaf.config import conf
+from galaf.config import conf, known
 from galaf.errors import GalafError
 from galaf.observe import answers, denied, programs, proposals, special, suggest, watch
 from galaf.observe.counters import Count
@@ -428,3 +428,32 @@ def test_an_executable_is_known_by_inode_and_size(tmp_path, monkeypatch):
     assert programs.executable.__wrapped__("script", run) == str(tmp_path / "script")
     for name, other in (("other", run), ("../tool", run), ("tool", (run[0], 2)), ("tool", (0, 0))):
         assert programs.executable.__wrapped__(name, other) is None
+
+
+def test_a_helper_that_is_gone_is_known_too(tmp_path, monkeypatch):
+    for name, mode in (("git-remote", 0o755), ("data", 0o644), ("a b", 0o755)):
+        (tmp_path / name).write_text(name)
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "link").symlink_to("/bin/true")
+    monkeypatch.setattr(programs, "HELPERS", (f"{tmp_path}/*",))
+    monkeypatch.setattr(programs, "_running", dict)
+    programs._helpers.cache_clear()
+    found = [programs.executable.__wrapped__("nothing-here", programs.identity(tmp_path / name))
+             for name in ("git-remote", "data", "a b", "link")]
+    assert found == [str(tmp_path / "git-remote"), None, None, None]
+
+
+@pytest.mark.parametrize("path, owners, wanted", [
+    ("/usr/lib/git-core/git-remote-http", "git: /x\n", "git"), ("/usr/bin/git-shell", "git: /x\n", None),
+    ("/usr/lib/two/tool", "two: /x\n", None), ("/usr/lib/none/tool", None, None)])
+def test_a_helper_is_of_the_one_known_entry_of_its_package(monkeypatch, path, owners, wanted):
+    def search(*_):
+        if owners is None:
+            raise GalafError("no path found")
+        return owners
+    every = [known.Known(name, "", "", (package,), "/", "groups", name) for name, package in
+             (("git", "git"), ("one", "two"), ("other", "two"))]
+    monkeypatch.setattr(proposals.known, "every", lambda: every)
+    monkeypatch.setattr(proposals, "run", search)
+    found = proposals._helped(path)
+    assert (found and found.name) == wanted

@@ -109,7 +109,7 @@ def ask(folder=FOLDER):
                          "systemctl status galaf-denied.socket says why, or sudo galaf_denied") from None
     if found["error"]:
         raise GalafError(found["error"])
-    return found["time"], [_refusal(row) for row in found["rows"]]
+    return found["time"], [refusal(row) for row in found["rows"]]
 
 
 def _read(file):
@@ -122,7 +122,7 @@ def _read(file):
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _refusal(row):
+def refusal(row):
     """The Refusal of a row that JSON has made lists of."""
     from .answers import Resolved
     row = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

@@ -14,6 +14,8 @@ from ..system.run import SEARCH
 from . import watch
 
 _NAME = re.compile(r"[\w.+-]+", re.ASCII)       # of a file that may be looked for in SEARCH
+_PATH = re.compile(r"[\w./+-]+", re.ASCII)
+HELPERS = "/usr/lib/*/*", "/usr/libexec/*", "/usr/libexec/*/*"      # such as /usr/lib/git-core/git-remote-http
 _SCRIPT = re.compile(rb"#! *(\S+)(?: +(\S+))?")
 _COMM = 15              # bytes of a name that the kernel keeps: TASK_COMM_LEN
 
@@ -23,7 +25,7 @@ def executable(name, run):
     """The path of the executable, or of the script that it interprets, where it can be told; None elsewhere.
 
     name: of the process, as watch.text() has it; run: what the kernel said of its file, as identity() has it.  It is
-    told where the name leads to it, or some process executes it by now; and safe to be shown, as a name is.
+    told where the name leads to it, some process executes it by now, or it is one of HELPERS; and safe to be shown.
     """
     if not run[0]:
         return None
@@ -31,7 +33,7 @@ def executable(name, run):
         found = _interpreter(path) or path
         if identity(found) == run:
             return path if found != path else os.path.realpath(path)
-    return _running().get(run)
+    return _running().get(run) or _helpers().get(run)
 
 
 def which(name):
@@ -43,6 +45,7 @@ def forget():
     """Has the files and processes be looked at anew."""
     executable.cache_clear()
     _running.cache_clear()
+    _helpers.cache_clear()
 
 
 def identity(path):
@@ -91,3 +94,11 @@ def _running():
         if run and identity(path) == run:
             found[run] = "/".join(map(watch.text, os.fsencode(path).split(b"/")))
     return found
+
+
+@functools.lru_cache(maxsize=None)
+def _helpers():
+    """{identity: path} of the executables that other programs of packages start, and which may be gone by now."""
+    return {identity(path): path for pattern in HELPERS for path in sorted(glob.glob(pattern))
+            if _PATH.fullmatch(path) and not os.path.islink(path) and os.path.isfile(path)
+            and os.access(path, os.X_OK)}

@@ -5,7 +5,9 @@ import os
 import re
 
 from ..config import conf, known
+from ..errors import GalafError
 from ..system import desktop, executables
+from ..system.run import run
 from .programs import which
 
 # Programs that run what they are given, beside those that desktop.py looks through: permission for one would be for
@@ -15,6 +17,7 @@ _INTERPRETER = re.compile(r"(python|pypy|perl|ruby|lua|node|nodejs|php|java|guil
                           r"(qemu|bochs|box64|valgrind|memcheck)\b.*|gdb(tui)?|lldb[\w.-]*|strace|ltrace|"
                           r"(mk|ya|po|pd|r)sh|"
                           r"(guile|luajit|julia|scala|swipl|mono|beam|deno|bun|expect|wine(64)?|R)\b[\w.-]*")
+_HELPERS = "/usr/lib/", "/usr/libexec/", "/usr/share/", "/opt/"
 _BROWSERS = ("chrome-sandbox", "libxul.so", "libcef.so")    # beside an executable that makes user namespaces
 _PARTS = re.compile(r"[^a-z0-9_-]+")
 
@@ -30,7 +33,24 @@ def entry_for(path, groups, gid_range):
     for one in known.every():
         if one.section == "groups" and same(one.entry["execv"][0], path) and free(one.account, groups, gid_range):
             return one.account, dict(one.entry)
+    helped = _helped(path)
+    if helped and helped.account in groups:
+        return helped.account, None
+    if helped and free(helped.account, groups, gid_range):
+        return helped.account, dict(helped.entry)
     return own_name(path, groups, gid_range), own_entry(path)
+
+
+def _helped(path):
+    """The known entry that a program is a helper of: it is nobody's command, and its package has one such entry."""
+    if not path.startswith(_HELPERS):
+        return None
+    try:
+        owners = {line.split(":")[0] for line in run("dpkg-query", "--search", path).splitlines()}
+    except GalafError:      # of no package
+        return None
+    found = [one for one in known.every() if one.section == "groups" and one.installed and owners & set(one.packages)]
+    return found[0] if len(found) == 1 else None
 
 
 def same(one, other):
