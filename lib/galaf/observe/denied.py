@@ -16,7 +16,7 @@ OUT = ("denied4", "denied6")
 IN = ("denied_in4", "denied_in6")
 MORE = ("denied_more", "denied_in_more")    # what is not listed, beyond someone's share
 SETS = OUT + IN + MORE
-TIMEOUT = 604800        # seconds that the ruleset keeps a refusal after its last packet: ruleset.REFUSED_TIMEOUT
+TIMEOUT = 604800        # seconds that the ruleset keeps a refusal after its last packet: refused.TIMEOUT
 PROTOCOLS = {number: name[8:].lower() for name, number in vars(socket).items()
              if name.startswith("IPPROTO_") and number not in (0, 41, 255)}
 PROTOCOLS[58] = "icmpv6"
