@@ -9,7 +9,7 @@ from conftest import TOP
 from galaf.config import conf
 from galaf.errors import GalafError
 from galaf.render import desktop as render
-from galaf.system import desktop
+from galaf.system import desktop, runners
 
 FOLDER = TOP / "tests/py/desktop"
 BROWSER = render.Start("browser", ("--class",))
@@ -117,6 +117,21 @@ def test_an_interpreter_is_not_the_program(programs):
     tool = made.whose(["python3", "-I", str(desktop.SEARCH[0]) + "/tool.py"])
     assert (tool[0].name, tool[1]) == ("tool", 3)
     assert entry_of(made, "python3", "other.py") is None and entry_of(made, "python3") is None
+
+
+@pytest.mark.parametrize("kind, names", [
+    (runners.INTERPRETERS, "python3.11 pypy3 perl5.36.0 bash zsh5 ksh93 gawk guile-3.0 mono-sgen R wine-stable"),
+    (runners.RUNNERS, "env bwrap systemd-run xargs busybox"),
+    (runners.runs_others, "ld-linux-x86-64.so.2 ld.so qemu-x86_64-static gdb strace memcheck-amd64-linux pdsh")])
+def test_what_runs_any_program_is_known_by_its_name(kind, names):
+    for name in names.split():
+        assert getattr(kind, "fullmatch", kind)(name), name
+        assert runners.runs_others(name)
+
+
+def test_what_is_only_called_so_runs_itself():
+    for name in "pythonia c89 tc z3 2048 ssh push qemacs stracent environ node-red perl-tk".split():
+        assert not runners.runs_others(name), name
 
 
 def test_a_command_line_may_be_as_long_as_its_owner_likes(programs):

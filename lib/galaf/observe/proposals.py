@@ -6,17 +6,10 @@ import re
 
 from ..config import conf, known
 from ..errors import GalafError
-from ..system import desktop, executables
+from ..system import executables, runners
 from ..system.run import run
 from .programs import which
 
-# Programs that run what they are given, beside those that desktop.py looks through: permission for one would be for
-# whatever it runs.  ld.so(8) runs any executable, and so do emulators and debuggers.
-_INTERPRETER = re.compile(r"(python|pypy|perl|ruby|lua|node|nodejs|php|java|guile|tclsh|wish|gjs|ba|da|z|k|c|tc|fi)?"
-                          r"(sh)?[\d.]*|busybox|env|xargs|awk|gawk|mawk|bwrap|firejail|wine\d*|ld-?[\w.-]*\.so.*|"
-                          r"(qemu|bochs|box64|valgrind|memcheck)\b.*|gdb(tui)?|lldb[\w.-]*|strace|ltrace|"
-                          r"(mk|ya|po|pd|r)sh|"
-                          r"(guile|luajit|julia|scala|swipl|mono|beam|deno|bun|expect|wine(64)?|R)\b[\w.-]*")
 _HELPERS = "/usr/lib/", "/usr/libexec/", "/usr/share/", "/opt/"
 _BROWSERS = ("chrome-sandbox", "libxul.so", "libcef.so")    # beside an executable that makes user namespaces
 _PARTS = re.compile(r"[^a-z0-9_-]+")
@@ -61,7 +54,7 @@ def same(one, other):
 def own_entry(path):
     """An entry with a program's executable, and the flags that it needs.  Raises LookupError."""
     name = os.path.basename(path)
-    if _INTERPRETER.fullmatch(name) or desktop.runs_others(name):
+    if runners.runs_others(name):
         raise LookupError(f"{path} runs whatever it is given, so an entry for it would be one for all programs: "
                           "write one whose execv is the script itself")
     fault = executables.changeable(path) or executables.lack(path)

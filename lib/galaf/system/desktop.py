@@ -8,7 +8,6 @@ import contextlib
 import functools
 import os
 import pwd
-import re
 import shutil
 import time
 from collections import namedtuple
@@ -21,6 +20,7 @@ from ..errors import GalafError
 from ..render import desktop as render
 from . import files, lock
 from .run import CommandFailed, run
+from .runners import INTERPRETERS, RUNNERS
 
 TOP = paths.STATE / "desktop"
 MADE = paths.RUNTIME / "desktop"        # when TOP was made in this boot
@@ -41,11 +41,6 @@ MOST = 1000             # files and folders of a person's
 WORDS = 64              # of a command line
 # Names of a role that Debian's alternatives give to a program: they mean whatever has the role.
 ROLES = frozenset({"gnome-www-browser", "www-browser", "x-terminal-emulator", "x-www-browser"})
-# What runs another program, which is then the one that counts: interpreters a file, the others an executable one.
-_INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|gjs|gjs-console|java|mono|lua|tclsh|wish|guile|electron|"
-                           r"sh|bash|dash|php|Rscript|wine)[0-9.]*\Z")
-_RUNNERS = re.compile(r"(?:env|bwrap|firejail|systemd-run|flatpak|snap|nice|ionice|taskset|setpriv|timeout|unshare|"
-                      r"gapplication|gio|gtk-launch|xdg-open|exo-open|dbus-run-session|stdbuf|torsocks|busybox)\Z")
 
 Found = namedtuple("Found", "entry kind name source path text")
 Found.__doc__ = """One thing that starts an entry's program, and what is laid in front of it.
@@ -114,11 +109,6 @@ def _library(entry):
     return found.menu if found and tuple(found.entry.get("execv", ())) == entry.execv else ()
 
 
-def runs_others(name):
-    """Whether a program of this name is one that runs another."""
-    return bool(_INTERPRETERS.match(name) or _RUNNERS.match(name))
-
-
 @functools.lru_cache(maxsize=None)
 def which(word):
     """The path of a program as a session finds it without galaf's folder; None where there is none."""
@@ -137,10 +127,10 @@ def identity(words):
     while at is not None and (path := which(words[at])):
         real = _real(path)
         paths_ = [later for later in range(at + 1, len(words)) if words[later].startswith("/")]
-        if _INTERPRETERS.match(os.path.basename(real)):
+        if INTERPRETERS.fullmatch(os.path.basename(real)):
             script = next((later for later in paths_ if os.path.isfile(words[later])), None)
             return script and (_real(words[script]), script + 1)
-        if not _RUNNERS.match(os.path.basename(real)):
+        if not RUNNERS.fullmatch(os.path.basename(real)):
             return real, at + 1
         at = next((later for later in paths_ if which(words[later])), None)     # which may be a runner again
     return None
