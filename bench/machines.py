@@ -104,7 +104,7 @@ def configuration(groups, each=0, **last):
 def resolver(machine):
     """Installs Debian's dnsmasq as the machine's resolver and starts it."""
     machine.write("/etc/dnsmasq.d/bench.conf",
-                  "no-resolv\nserver=192.0.2.1\nlisten-address=127.0.0.1\nbind-interfaces\ncache-size=10000\n")
+                  "no-resolv\nserver=192.0.2.1\nlisten-address=127.0.0.1\nbind-interfaces\n")
     machine.run("rm", "-f", "/usr/sbin/policy-rc.d")
     machine.run("dpkg", "--install", "--force-confold", "--force-unsafe-io", *sorted(TOP.glob("build/debs/*.deb")))
     machine.run("service", "dnsmasq", "restart")
