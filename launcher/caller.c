@@ -66,3 +66,12 @@ gid_t held_by(const struct caller *caller, const struct entry *entry)
     }
     return 0;
 }
+
+/* Whether the caller is in an application group that isn't the entry's. */
+bool in_another(const struct caller *caller, const struct entry *entry)
+{
+    for (size_t i = 0; i < caller->count; i++)
+        if (is_application(caller->gids[i]) && caller->gids[i] != entry->gid)
+            return true;
+    return false;
+}

@@ -11,7 +11,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define DESKTOP "/var/lib/galaf/desktop"   /* what starts listed applications by galaf: galaf_desktop(8) */
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define NAMES(...) (const char *const[]){ __VA_ARGS__, NULL }
 #define LAST_DISPLAY 59535u     /* display N is TCP port 6000 + N where its socket is missing; more would wrap */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -109,19 +110,22 @@ static void find(struct entry *entry, const char *name)
     parse(entry, line);
 }
 
-/* Refuses unless this caller may start this entry with these arguments. */
-static void decide(const struct caller *caller, const struct entry *entry, char *const arguments[])
+/* Refuses unless this caller may start this entry with these arguments, or they are a link for it and it doesn't say
+ * who may; returns whether that is so. */
+static bool decide(const struct caller *caller, const struct entry *entry, char *const arguments[])
 {
     if (!may_launch(caller, entry))
         refuse(OWN_FAILURE, "%s: you (uid %u) may not start it: add the user to \"users\" of $.groups.%s " FIX,
                entry->name, caller->uid, entry->name);
     gid_t gid = held_by(caller, entry);
-    if (gid != 0)
+    bool link = gid != 0 && !entry->from && is_link(entry, arguments);
+    if (gid != 0 && !link)
         refuse(OWN_FAILURE, "%s: a program of application group %u may not start it: add that group to \"from\" "
                "of $.groups.%s " FIX, entry->name, gid, entry->name);
     if (arguments[0] && !takes_arguments(entry))
         refuse(OWN_FAILURE, "%s: takes no arguments: put \"\u2026\" in \"execv\" of $.groups.%s " FIX,
                entry->name, entry->name);
+    return link;
 }
 
 static _Noreturn void cannot_execute(const char *name, const char *path)
@@ -136,7 +140,9 @@ static _Noreturn void launch(const char *name, char *const arguments[])
     struct entry entry;
     caller_identify(&caller);
     find(&entry, name);
-    decide(&caller, &entry, arguments);
+    bool link = decide(&caller, &entry, arguments);
+    if (link || (in_another(&caller, &entry) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && caller.uid != 0))
+        ask_session(&entry, arguments, link);
     tell_outside(&caller, &entry);
     enter_group(&caller, name, entry.gid);
     if (caller.uid != 0)

@@ -54,6 +54,7 @@ void caller_identify(struct caller *caller);
 bool is_application(gid_t gid);
 bool may_launch(const struct caller *caller, const struct entry *entry);
 gid_t held_by(const struct caller *caller, const struct entry *entry);
+bool in_another(const struct caller *caller, const struct entry *entry);
 
 /* command.c: arrays that end with NULL, to be freed; NULL itself with errno set when memory is short. */
 bool takes_arguments(const struct entry *entry);
@@ -63,8 +64,15 @@ size_t length(char *const array[]);
 /* environment.c: as those of command.c */
 char **environment(const struct entry *entry, char *const from[]);
 
-/* outside.c */
+/* outside.c: what galaf_desktop(8) notes of each entry is in files of these folders, named like it. */
+#define DESKTOP "/var/lib/galaf/desktop"
+ssize_t read_start(int folder, const char *path, char *text, size_t size);
+ssize_t read_note(const char *folder, const char *name, char *text, size_t size);
 void tell_outside(const struct caller *caller, const struct entry *entry);
+
+/* session.c */
+bool is_link(const struct entry *entry, char *const arguments[]);
+_Noreturn void ask_session(const struct entry *entry, char *const arguments[], bool link);
 
 /* privilege.c: these succeed or refuse. */
 void enter_group(struct caller *caller, const char *name, gid_t gid);

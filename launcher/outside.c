@@ -15,8 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRAMS "/var/lib/galaf/desktop/programs/"     /* a file for each entry with a menu entry: galaf_desktop(8) */
-#define DELETED " (deleted)"                            /* by an upgrade: proc_pid_exe(5) */
+#define DELETED " (deleted)"        /* by an upgrade: proc_pid_exe(5) */
 
 struct outside {
     char process[16];                                   /* its number; "": none was found */
@@ -24,7 +23,7 @@ struct outside {
 };
 
 /* Reads the beginning of a file, with a NUL behind it; returns its length, -1 where it can't be read. */
-static ssize_t read_start(int folder, const char *path, char *text, size_t size)
+ssize_t read_start(int folder, const char *path, char *text, size_t size)
 {
     int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
@@ -34,6 +33,14 @@ static ssize_t read_start(int folder, const char *path, char *text, size_t size)
     if (length >= 0)
         text[length] = '\0';
     return length;
+}
+
+/* Reads what galaf_desktop(8) notes of an entry, in that folder of its own; as read_start. */
+ssize_t read_note(const char *folder, const char *name, char *text, size_t size)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, DESKTOP "/%s/%s", folder, name);
+    return length > 0 && (size_t)length < sizeof path ? read_start(AT_FDCWD, path, text, size) : -1;
 }
 
 /* Whether a process, a folder of /proc, has this for its first argument, or its second, where the first is the
@@ -126,11 +133,9 @@ static void write_time(char *text, size_t size, unsigned long long ticks)
 
 void tell_outside(const struct caller *caller, const struct entry *entry)
 {
-    char path[sizeof PROGRAMS + NAME_MAX], programs[16384], since[32];
+    char programs[16384], since[32];
     struct outside found;
-    int size = snprintf(path, sizeof path, PROGRAMS "%s", entry->name);
-    if (size < 0 || (size_t)size >= sizeof path || is_application(getegid()) ||
-        read_start(AT_FDCWD, path, programs, sizeof programs) <= 0)
+    if (is_application(getegid()) || read_note("programs", entry->name, programs, sizeof programs) <= 0)
         return;
     find_oldest(&found, caller, entry->gid, programs);
     if (found.started == 0)

@@ -115,7 +115,7 @@ class Plan:
             lack = entry.execv and executables.lack(entry.execv[0])
             if lack:
                 yield f"{entry.path}.execv[0]: {entry.execv[0]} {lack}"
-            for name in entry.hop_from:
+            for name in entry.hop_from or ():
                 if carried_out[name].no_new_privs:
                     yield (f"{entry.path}.from: {name!r} can start nothing unless $.groups.{name}.no_new_privs is "
                            "false: the kernel gives galaf(1) no capability there")

@@ -14,6 +14,7 @@ setup_file() {
     footprint >/run/machine/before
     passes install "./$DEB"
     passes on galaf_config --set '$.groups.trip' '{"execv": ["/usr/bin/trip", "…"], "rule": "tcp dport 80"}'
+    passes on galaf_config --set '$.groups.chat' '{"execv": ["/usr/bin/env", "…"]}'
     passes on galaf_config --yes
     log_in_again
 }
@@ -67,6 +68,55 @@ Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_action(\"again\", None)'"
 @test "a name given to systemd-run --user" { starts systemd-run here 'systemd-run --user --quiet NAME here'; }
 
 @test "what starts with the session" { starts autostart --autostart 'systemctl --user start app-NAME@autostart.service'; }
+
+# log_has TEXT WAY: what trip has written, once it has; then it is forgotten.
+log_has() {
+    eventually 10 on test -s /home/alice/trip.log || complain "$2: trip was not started" "$output" \
+        "$(on journalctl -q -b --no-pager -n 20)"
+    same "$1" "$(on cat /home/alice/trip.log)" "$2"
+    on rm /home/alice/trip.log
+}
+
+@test "a link in an application opens the other one in that one's group; nothing else starts it there" {
+    local way weird='trip:$HOME${USER}%n%%u\x41\q"q;&|*'
+    for way in 'gio open trip:x' 'xdg-open trip:x' 'galaf trip --opened trip:x' 'trip --opened trip:x' \
+        "/usr/bin/python3 -c 'from gi.repository import Gio; Gio.AppInfo.launch_default_for_uri(\"trip:x\")'"; do
+        passes session "galaf chat $way"
+        log_has "trip [--opened trip:x] 198.18.0.10" "$way"
+    done
+    passes session "galaf chat galaf trip --opened '$weird'"
+    log_has "trip [--opened $weird] 198.18.0.10" "what systemd would replace"
+    for way in '' again '--opened http:x' '--opened trip:x more' 'trip:x' '--opened trip'; do
+        fails 125 session "galaf chat trip $way"
+        says "galaf: trip: a program of application group" "may not start it: add that group to \"from\" of"
+    done
+    passes session 'galaf chat gio open rogue:x'
+    eventually 10 on grep -q 'chat \[--opened rogue:x\] nothing' /home/alice/rogue.log
+    fails 1 on test -e /home/alice/trip.log
+}
+
+@test "from says otherwise: nobody may, or one may start it with whatever it likes and as itself would be" {
+    passes on galaf_config --set '$.groups.trip.from' '[]'
+    passes on galaf_config --yes
+    fails 125 session 'galaf chat trip --opened trip:x'
+    says "may not start it"
+    passes on galaf_config --set '$.groups.trip.from' '["chat"]'
+    passes on galaf_config --set '$.groups.other' '{"execv": ["/usr/bin/env", "…"], "from": ["chat"]}'
+    passes on galaf_config --yes
+    passes session 'galaf chat trip again'
+    log_has "trip [again] 198.18.0.10" again
+    fails 7 session "cd /tmp; echo in | galaf chat galaf other sh -c 'id -gn; pwd; cat; echo wrong >&2; exit 7'"
+    same $'other\n/tmp\nin\nwrong' "$output"
+    passes on galaf_config --unset '$.groups.other'
+    passes on galaf_config --unset '$.groups.trip.from'
+    passes on galaf_config --yes
+}
+
+@test "without a systemd of the user's, one plain line" {
+    fails 125 session 'galaf chat env -u XDG_RUNTIME_DIR galaf trip --opened trip:x'
+    same "galaf: trip: an application cannot start another one itself, and no systemd of this user's is there to do it: \
+start it from outside the application" "$output"
+}
 
 @test "galaf_doctor: a session that is older than what lies in front, a desktop that was not told of it" {
     local told="XDG_DATA_DIRS=/var/lib/galaf/desktop/share:/usr/share"

@@ -27,6 +27,7 @@ execs() { grep -h ^Exec "$DESKTOP/$1"; }
 
 @test "all that starts a listed program is laid in front, and nothing else" {
     same "./bin/trip
+./links/trip
 ./programs/trip
 ./share/applications/mimeinfo.cache
 ./share/applications/org.trip.desktop
@@ -39,6 +40,7 @@ execs() { grep -h ^Exec "$DESKTOP/$1"; }
     same $'ExecStart=\nExecStart=/usr/bin/galaf trip --unit' "$(execs systemd/user/trip.service.d/galaf.conf)"
     file_says $DESKTOP/share/applications/org.trip.desktop 'Name[de]=trip, deutsch' Icon=trip DBusActivatable=false
     fails 1 grep -r SystemdService $DESKTOP
+    same $'trip\t--opened\t%u' "$(cat $DESKTOP/links/trip)"
     same "x-scheme-handler/trip=org.trip.desktop;" "$(grep scheme $DESKTOP/share/applications/mimeinfo.cache)"
     same "" "$(find $DESKTOP ! -user root -o -perm /022)" "what others may write"
     passes desktop-file-validate $DESKTOP/share/applications/org.trip.desktop
@@ -252,7 +254,7 @@ for _ in range(1500):
     passes timeout 10 galaf_desktop update
     says "/usr/local/share/applications/broken.desktop: can't be read"
     rm -r /usr/local/share/applications
-    same 7 "$(listed | wc -l)"
+    same 8 "$(listed | wc -l)"
 }
 
 @test "500 menu entries: within a second" {
@@ -275,7 +277,7 @@ for _ in range(1500):
     same 501 "$(listed | grep -c '/applications/.*\.desktop')"
     rm /usr/share/applications/many-*.desktop
     passes galaf_desktop update
-    same 7 "$(listed | wc -l)"
+    same 8 "$(listed | wc -l)"
 }
 
 @test "usage, and who may" {

@@ -56,7 +56,7 @@ class Entry:
     rules: tuple = ()
     rule6_said: bool = False
     users: tuple = None
-    hop_from: tuple = ()
+    hop_from: tuple | None = None       # None: the file doesn't say
     env_keep: tuple = ()
     env_set: dict = field(default_factory=dict)
     no_new_privs: bool = True
@@ -312,7 +312,7 @@ def _parse_entry(place, values, defaults, data, faults):
         domains=domains, families=families,
         rules=_parse_grants(merged, at, families, bool(domains), faults), rule6_said="rule6" in merged,
         users=tuple(merged["users"]) if "users" in merged else None,
-        hop_from=tuple(merged.get("from", ())),
+        hop_from=tuple(merged["from"]) if "from" in merged else None,
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
         no_new_privs=merged.get("no_new_privs", True), no_new_privs_said="no_new_privs" in merged,
         user_namespaces=merged.get("user_namespaces", False), trusted=merged.get("trusted", False),
@@ -483,7 +483,7 @@ def _check_names(conf, faults):
         low, high = limits.PING_GIDS
         if entry.ping and not conf.gid_range[0] <= low <= high <= conf.gid_range[1]:
             faults.add(entry.place + ("ping",), f"needs {low} to {high} within gid_range")
-        for index, name in enumerate(entry.hop_from):
+        for index, name in enumerate(entry.hop_from or ()):
             if name not in conf.groups:
                 faults.add(entry.place + ("from", index), f"there is no application group {name!r}")
     for name in conf.inbound:

@@ -17,6 +17,7 @@ MENU, ACTION, SERVICE, UNIT = "Desktop Entry", "Desktop Action ", "D-BUS Service
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""", re.DOTALL)
 # What is left where a line's program is another: the places of what a desktop hands over, and GApplication's option.
 _PLACE = re.compile(r"%[fFuU]|--gapplication-service")
+_SCHEME = "x-scheme-handler/"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _PREFIX = re.compile(r"([-:+!]*)(.*)", re.DOTALL)      # of ExecStart=
 
@@ -41,6 +42,21 @@ def command(start):
 def programs(lines):
     """What galaf(1) takes for an entry's program: a line for each file, or interpreter, tab and script."""
     return "".join("\t".join(words) + "\n" for words in lines if not set("\t\n") & set("".join(words)))
+
+
+def links(text, name):
+    """How a menu entry as laid (text) opens a link in the entry of that name: for each scheme that it says to handle, a
+    line with the scheme and the arguments, a tab before each; %u stands for the link.  [] where it opens none.
+    """
+    file = _read(text.encode())
+    words = [_unquoted(word) for word in _WORD.findall(_value(file, MENU, "Exec") or "")]
+    at = words.index(LAUNCHER) + 1 if LAUNCHER in words else len(words)
+    rest = ["%u" if word == "%U" else word for word in words[at + 1:]]
+    types = (_value(file, MENU, "MimeType") or "").split(";")
+    schemes = [kind.removeprefix(_SCHEME) for kind in types if kind.startswith(_SCHEME)]
+    if words[at:at + 1] != [name] or rest.count("%u") != 1 or any("%" in word for word in rest if word != "%u"):
+        return []
+    return ["\t".join([scheme, *rest]) + "\n" for scheme in schemes if not set("\t\n") & set("".join([scheme, *rest]))]
 
 
 def line(text, whose, owner=None):

@@ -16,7 +16,7 @@ def _line(entry, ids):
     tokens = [entry.name, str(ids.groups[entry.name])]
     if entry.users is not None:
         tokens.append("users=" + ",".join(ids.launchers[word] for word in entry.users))
-    if entry.hop_from:
+    if entry.hop_from is not None:
         tokens.append("from=" + ",".join(str(ids.groups[name]) for name in entry.hop_from if name in ids.groups))
     tokens += [f"keep={name}" for name in entry.env_keep]
     tokens += [f"set={name}={value}" for name, value in entry.env_set.items()]

@@ -207,7 +207,7 @@ def update(conf, complain=lambda text: None):
         if not found:
             _remove()
             return found, False
-        wanted = {item.path: item for item in [*found, *_programs(conf, found)]}
+        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found)]}
         if new:
             _note_time()
         files.folder(TOP)
@@ -215,6 +215,17 @@ def update(conf, complain=lambda text: None):
         if menus:
             _index()
     return found, new
+
+
+def _links(found):
+    """A Found for each entry whose menu entries open links: how galaf(1) knows one that an application opens."""
+    lines = {}
+    for item in found:
+        if item.kind == "menu":
+            lines.setdefault(item.entry, set()).update(render.links(item.text, item.entry))
+    for name, each in sorted(lines.items()):
+        if each:
+            yield Found(name, "links", name, None, f"links/{name}", "".join(sorted(each)))
 
 
 def _programs(conf, found):
