@@ -66,6 +66,12 @@ made_up_dnsmasq() {
 # real_dnsmasq: Debian's again.
 real_dnsmasq() { mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq; }
 
+# others PACKAGE: installs it with what it needs.  systemd-sysv would take the place of the lab's init.
+others() {
+    find "$BATS_TEST_DIRNAME/../../build/debs-others/$1" -name '*.deb' ! -name 'systemd-sysv_*' -print0 |
+        xargs -0 dpkg --install --force-unsafe-io --force-depends >/tmp/said 2>&1 || { cat /tmp/said; return 1; }
+}
+
 # eventually SECONDS COMMAND ...: repeats it until it succeeds, in vain for SECONDS at most.
 eventually() {
     local end=$(($(date +%s%3N) + $1 * 1000))

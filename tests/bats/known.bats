@@ -198,7 +198,12 @@ PY
     passes dpkg --install /tmp/extra.deb
     passes galaf_config --diff
     says "group extra: new"
-    passes galaf_config --yes
+    sed -n '/^if \[ .-e .var.lib/,/^fi/{s/\\-/-/g;p}' "$BATS_TEST_DIRNAME/../../man/galaf_config.8" >/tmp/pkg/DEBIAN/postinst
+    sed -i '1i#!/bin/sh' /tmp/pkg/DEBIAN/postinst
+    chmod 755 /tmp/pkg/DEBIAN/postinst
+    file_says /tmp/pkg/DEBIAN/postinst "galaf_config --yes"
+    passes dpkg-deb --root-owner-group --build /tmp/pkg /tmp/extra.deb
+    passes dpkg --install /tmp/extra.deb
     passes reaches extra 8080
     passes reaches web 80
     good=$(readlink -f /var/lib/galaf/good)
@@ -313,4 +318,88 @@ SH
     fails 1 galaf_config --set '$.groups.web.rule' 'tcp dport 70000'
     says "\$.groups.web.rule: Error: "
     same "$before" "$(cat "$CONF")"
+}
+
+# second_machine: another machine, with files, processes, network and marks of its own, and a cable to the internet.
+second_machine() {
+    mkdir -p /sys/fs/cgroup/beta
+    cat >/tmp/beta.sh <<'SH'
+set -e
+hostname beta
+for folder in /etc /var/lib/galaf; do
+    mkdir -p "/tmp/beta$folder"
+    cp -a "$folder/." "/tmp/beta$folder"
+    mount --bind "/tmp/beta$folder" "$folder"
+done
+rm -rf /var/lib/galaf/* /etc/galaf/galaf_conf.d
+mount -t tmpfs -o mode=755 run /run
+mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t bpf bpf /sys/fs/bpf
+ip link set lo up
+touch /tmp/beta/up
+exec sleep infinity
+SH
+    sh -c 'echo $$ >/sys/fs/cgroup/beta/cgroup.procs
+        exec unshare --mount --net --uts --cgroup --pid --fork --mount-proc --kill-child sh /tmp/beta.sh' 3>&- &
+    unshared=$!
+    eventually 20 test -e /tmp/beta/up
+    BETA=$(pgrep --parent "$unshared")
+    internet ip link add beta type veth peer name eth0 netns "$BETA"
+    internet ip addr add 10.77.0.1/24 dev beta
+    internet ip link set beta up
+    beta sh -c 'ip addr add 10.77.0.2/24 dev eth0; ip link set eth0 up; ip route add default via 10.77.0.1'
+}
+
+# alpha, beta COMMAND ...: runs it on this machine, or on the other one.
+alpha() { "$@"; }
+beta() {
+    sh -c 'echo $$ >/sys/fs/cgroup/beta/cgroup.procs; exec "$@"' sh \
+        nsenter --target "$BETA" --mount --net --uts --cgroup --pid "$@"
+}
+
+# playbook: the example, as it is for one machine; Ansible reaches it without ssh.
+playbook() {
+    "$1" env LC_ALL=C.UTF-8 ANSIBLE_LOCALHOST_WARNING=false ansible-playbook --inventory "$1," --connection local \
+        --extra-vars '{"ansible_become": false, "ansible_python_interpreter": "/usr/bin/python3"}' /tmp/fleet/fleet.yml
+}
+
+# site PORT [MORE]: what the example gives the machines.
+site() { echo "{ \"groups\": { \"extra\": { \"rule\": \"tcp dport $1\" } $2 } }" >/tmp/fleet/40-site.json; }
+
+@test "a fleet: one drop-in, and both machines change; one refuses what disagrees with its own, and keeps rules and files" {
+    others ansible-core
+    mkdir /tmp/fleet
+    cp /usr/share/doc/galaf/examples/fleet.yml /tmp/fleet
+    second_machine
+    passes beta galaf_config --set '$.groups.own' '{ "rule": "tcp dport 993" }'
+    passes beta galaf_config --yes
+    fails 7 beta galaf --test own /usr/bin/curl -sS --max-time 5 http://198.18.0.10:8080/
+    site 8080
+    for machine in alpha beta; do
+        passes playbook $machine
+        passes "$machine" galaf --test extra /usr/bin/curl -sS --max-time 5 http://198.18.0.10:8080/
+        fails 7 "$machine" galaf --test extra /usr/bin/curl -sS --max-time 5 http://198.18.0.10:80/
+        fails 1 "$machine" galaf_config --confirm
+        passes playbook $machine
+        says "changed=0 "
+    done
+    site 80 ', "own": { "rule": "tcp dport 80" }'
+    before=$(beta cat /var/lib/galaf/good/ruleset.nft)
+    passes playbook alpha
+    fails 2 playbook beta
+    says "/etc/galaf/galaf_conf.d/40-site.json: \$.groups.own: $CONF says otherwise"
+    passes alpha galaf --test extra /usr/bin/curl -sS --max-time 5 http://198.18.0.10:80/
+    fails 7 beta galaf --test extra /usr/bin/curl -sS --max-time 5 http://198.18.0.10:80/
+    passes beta galaf --test extra /usr/bin/curl -sS --max-time 5 http://198.18.0.10:8080/
+    same "$before" "$(beta cat /var/lib/galaf/good/ruleset.nft)" "what beta's boot loads"
+    passes beta galaf_config --check
+    same "40-site.json" "$(beta ls /etc/galaf/galaf_conf.d)"
+    site '{'
+    for machine in alpha beta; do
+        fails 2 playbook $machine
+        says "\$.groups.extra.rule: has an unbalanced brace"
+        passes "$machine" galaf_config --check
+    done
+    kill "$BETA"
 }

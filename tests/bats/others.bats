@@ -31,12 +31,6 @@ plain() {
 JSON
 }
 
-# others PACKAGE: installs it with what it needs.  systemd-sysv would take the place of the lab's init.
-others() {
-    find "$BATS_TEST_DIRNAME/../../build/debs-others/$1" -name '*.deb' ! -name 'systemd-sysv_*' -print0 |
-        xargs -0 dpkg --install --force-unsafe-io --force-depends >/tmp/said 2>&1 || { cat /tmp/said; return 1; }
-}
-
 galaf_holds() {
     passes in_group web curl -sS --max-time 5 http://198.18.0.10/
     fails 7 as alice curl -sS --max-time 5 http://198.18.0.10/
