@@ -26,7 +26,7 @@ FOLDERS = {
     "etc/profile.d": "etc/profile.d", "etc/X11/Xsession.d": "etc/X11/Xsession.d",
     "systemd/user-generators": "usr/lib/systemd/user-generators",
     "systemd/user-environment-generators": "usr/lib/systemd/user-environment-generators",
-    "completions": "usr/share/bash-completion/completions",
+    "completions": "usr/share/bash-completion/completions", "share/doc": "usr/share/doc/galaf/examples",
 }
 DEBHELPERS = {
     "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/lib/galaf/environment",
