@@ -750,7 +750,67 @@ PY
     same "galaf_denied: the rules are not loaded, so nothing is refused" "$output"
     galaf_firewall start
     fails 1 galaf_denied --answer
-    says "called by galaf-denied.service alone"
+    says "called by galaf-denied.service and galaf-told.service alone"
+}
+
+# telling: galaf_denied --tell at its socket, as galaf-told.service has it.
+telling() {
+    mkdir -p /run/galaf-denied
+    rm -f /run/galaf-denied/watch
+    systemd-socket-activate -l /run/galaf-denied/watch galaf_denied --tell >/tmp/telling 2>&1 3>&- &
+    echo $! >/tmp/servant
+    passes eventually 20 test -S /run/galaf-denied/watch
+    chmod 666 /run/galaf-denied/watch
+}
+
+# hears USER COMMAND ...: whether that user's program is told that something was refused while the command runs.
+hears() {
+    as "$1" /usr/bin/python3 -c '
+import select, socket, subprocess, sys
+with socket.socket(socket.AF_UNIX) as watching:
+    watching.settimeout(20)
+    watching.connect("/run/galaf-denied/watch")
+    while select.select([watching], [], [], 2.5)[0]:       # what was refused before, as what others try by themselves
+        watching.recv(4096) or sys.exit("nobody tells")
+    subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL)
+    sys.exit(0 if select.select([watching], [], [], 5)[0] and watching.recv(4096) else "nothing is told")' "${@:2}"
+}
+
+@test "whoever listens is told that something was refused, a packet or a name, and nothing else" {
+    telling
+    passes hears alice curl -sS --max-time 3 http://198.18.0.10:994/
+    passes hears alice getent ahosts other.example
+    fails 1 hears alice true
+    says "nothing is told"
+    galaf_firewall stop
+    galaf_firewall start
+    passes hears alice curl -sS --max-time 3 http://198.18.0.10:994/
+    fails 1 hears root true
+    says "nobody tells"
+    fails 1 as alice galaf_denied --tell
+    says "answering needs root"
+}
+
+@test "who listens too often is not told, and keeps nobody else from it" {
+    telling
+    as alice /usr/bin/python3 - 3>&- <<'PY' &
+import socket, time
+held = []
+for _ in range(200):
+    asking = socket.socket(socket.AF_UNIX)
+    asking.settimeout(2)
+    asking.connect("/run/galaf-denied/watch")
+    asking.send(b"x" * 1000)
+    held.append(asking)
+open("/tmp/holds", "w").close()
+time.sleep(30)
+PY
+    holder=$!
+    eventually 20 test -e /tmp/holds
+    passes hears bob curl -sS --max-time 3 http://198.18.0.10:995/
+    same 4 "$(ss -xH state connected | grep -c 'galaf-denied/watch')"
+    kill $holder
+    rm -f /tmp/holds
 }
 
 @test "without root, the table, or eBPF: a plain word" {

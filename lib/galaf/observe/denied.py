@@ -105,6 +105,32 @@ def joined(refusals):
     return sorted(found.values(), key=lambda one: one.last or 0)
 
 
+def key(refusal):
+    """What tells one refusal from all others."""
+    return (refusal.way, refusal.mark, refusal.source, refusal.destination, refusal.domain, refusal.protocol,
+            refusal.port)
+
+
+def tries(refusals):
+    """{key: tries}, for fresh()."""
+    return {key(one): one.tries for one in refusals}
+
+
+def fresh(refusals, before):
+    """(refusal, new tries) of those that have more tries than before; before: as tries() has it, brought up to date.
+
+    Fewer tries than before: they were cleared, and all are new.
+    """
+    now = tries(refusals)
+    for one in refusals:
+        old = before.get(key(one), 0)
+        grown = one.tries - old if one.tries >= old else one.tries
+        if grown:
+            yield one, grown
+    before.clear()
+    before.update(now)
+
+
 def more(counts, names_left_out, now):
     """The Refusals that add up what is not listed; names_left_out: {mark: queries}, as answers.left_out() has it."""
     for way, name in zip(("more-out", "more-in"), MORE):

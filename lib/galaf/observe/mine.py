@@ -33,7 +33,8 @@ _NOBODY = 0xffffffff
 def given():
     """The socket that systemd hands over.  Raises GalafError where there is none."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-        raise GalafError("--answer is called by galaf-denied.service alone: start galaf-denied.socket")
+        raise GalafError("this is called by galaf-denied.service and galaf-told.service alone: start their "
+                         "sockets")
     return socket.socket(fileno=FIRST_FD)
 
 
@@ -47,7 +48,7 @@ def answer(listening, look, folder=FOLDER):
         except TimeoutError:
             return
         with asking:
-            uid, now = _peer(asking), time.monotonic()
+            uid, now = peer(asking), time.monotonic()
             if not is_user(uid) or now - written.get(uid, -EVERY) < EVERY:
                 continue
             if now - when >= EVERY:
@@ -129,6 +130,6 @@ def refusal(row):
     return Refusal(**{**row, "answer": row["answer"] and Resolved(*row["answer"])})
 
 
-def _peer(asking):
-    """The uid of who is at the other end."""
+def peer(asking):
+    """The uid of who is at the other end of a socket."""
     return _PEER.unpack(asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[1]

@@ -5,6 +5,8 @@ from .lines import PROTO, chain, plain
 
 ELEMENTS = 65536        # most elements of a set that packets fill
 TIMEOUT = "604800s"     # 7 days
+TOLD_GROUP = 30000      # of nfnetlink_log, by which galaf_denied --tell hears that something was refused
+TOLD = "5/second burst 5 packets"       # often enough for who then looks
 # What one may add to the sets of what was refused, at once and then in a day.  7 marks that fill a
 # user's share, or 14 networks, fill the sets.
 SHARES = {"mark": (1000, 100), "user": (8000, 200), "source": (250, 100), "network": (4000, 100)}
@@ -29,11 +31,15 @@ def sets():
 
 
 def chains(audit):
-    """Counts what is refused, then tells the program at once; with audit only counts it."""
+    """Counts what is refused, then tells the program at once; with audit only counts it.
+
+    Whoever listens hears that something was, on its way out; with nobody there the kernel looks no further.
+    """
     verdicts = ["accept"] if audit else ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"]
+    yield from chain("told", plain(f"limit rate {TOLD} log group {TOLD_GROUP}"))
     yield from chain("more_out", plain("update @denied_more { ct mark }"))
     yield from chain("more_in", plain("update @denied_in_more { meta l4proto }"))
-    yield from chain("denied_out", plain(*_counting("denied", "out"), "goto more_out"))
+    yield from chain("denied_out", plain("jump told", *_counting("denied", "out"), "goto more_out"))
     yield from chain("denied_in", plain(*_counting("denied_in", "in"), "goto more_in"))
     yield from chain("refused_out", plain("jump denied_out", *verdicts))
     yield from chain("refused_in", plain("jump denied_in", *verdicts))

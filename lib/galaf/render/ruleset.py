@@ -148,7 +148,7 @@ def _timeouts():
 def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "mark_again", "queries_out", "queries_elsewhere", "queries_in", "unasked_out",
-             "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "denied_out", "denied_in",
+             "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "told", "denied_out", "denied_in",
              "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
              "refused_out", "refused_in", "refused_forward"]
     yield from plain(*(f"chain {name} {{ }}" for name in names))
