@@ -562,6 +562,35 @@ server=192.0.2.1'
     fails 1 as alice galaf_allow --list
 }
 
+@test "by pkexec: one permission, in the words that polkit's agent has shown, and no other" {
+    export PKEXEC_UID=1000
+    local words="by pkexec one permission alone can be given"
+    refuse "$words" galaf_allow --pause 10m
+    refuse "$words" galaf_allow --block-all 10m
+    refuse "$words" galaf_allow --end all
+    refuse "$words" galaf_allow --denied 1
+    refuse "$words" galaf_allow named --inbound tcp/80 --for 10m
+    refuse "$words" galaf_allow named 198.18.0.10 --port tcp/80                             # how long is not said
+    refuse "$words" galaf_allow named 198.18.0.10 --port 80 --for 10m
+    refuse "$words" galaf_allow named 198.18.0.10 --for 10m --port tcp/80
+    refuse "$words" galaf_allow named 198.18.0.10 --port tcp/80 --for 10m --for 30d
+    refuse "$words" galaf_allow named 198.18.0.10 --port tcp/80 --port tcp/80 --for 10m
+    refuse "$words" galaf_allow named 198.18.0.10 --port tcp/80 --fo 10m
+    refuse "$words" galaf_allow named 198.18.0.10 --port tcp/80 --for=10m
+    refuse "$words" galaf_allow --user other --user alice 198.18.0.10 --for 10m
+    refuse "$words" galaf_allow --user 1000 198.18.0.10 --for 10m
+    refuse "$words" galaf_allow named WEB.example --for 10m
+    refuse "$words" galaf_allow named 2001:DB8::1 --for 10m
+    refuse "is not a domain" galaf_allow named $'web.example\n\nweb.example' --for 10m
+    refuse "is not a domain" galaf_allow named '<b>web.example</b>' --for 10m
+    refuse "there is no application group" galaf_allow 'named web.example' --for 10m
+    same "" "$(galaf_allow --list | grep named)"
+    passes galaf_allow named web.example --port tcp/80 --port udp/5000-5010 --for 1m
+    passes galaf_allow --user alice 198.18.0.10 --until-reboot
+    unset PKEXEC_UID
+    passes galaf_allow --end all
+}
+
 @test "more than fit are refused" {
     for last in $(seq 64); do galaf_allow --user alice "198.18.0.$last" --until-reboot; done >/dev/null
     refuse "64 permissions are on, more do not fit" galaf_allow named

@@ -79,6 +79,15 @@ class Grant:
         return f"{RESOLVED}{self.number}"
 
 
+def words(kind, name, to, ports, length=()):
+    """The words by which galaf_allow is told to let something out, in the one form that pkexec(1) may show.
+
+    to: an address, a domain or None; ports: as --port has them; length: such as ("--for", "10m").
+    """
+    begin = ["--user", name] if kind == "users" else [name]
+    return [*begin, *([to] if to else []), *(word for each in ports for word in ("--port", each)), *length]
+
+
 def known(ruleset):
     """Whether a rendered ruleset has the chains that grants fill, and a skeleton that asks them."""
     return all(f"jump {chain}\n" in ruleset for chain in JUMPED)
