@@ -39,17 +39,19 @@ install: all
 	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
 	$(call put,644,lib/galaf/environment,$(libdir))
 	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket),$(unitdir))
+	$(call put,644,$(wildcard systemd/user/*),$(prefix)/lib/systemd/user)
 	$(foreach d,$(wildcard systemd/*.d),$(call put,644,$(wildcard $(d)/*),$(unitdir)/$(notdir $(d))))
 	$(foreach d,user-generators user-environment-generators,\
 		$(call put,755,$(wildcard systemd/$(d)/*),$(generatordir)/$(d)))
 	$(call put,644,$(wildcard completions/*),$(datadir)/bash-completion/completions)
 	$(foreach n,$(sort $(patsubst .%,%,$(suffix $(wildcard man/*)))),\
 		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
-	$(foreach d,galaf/nftables.d apt/apt.conf.d profile.d X11/Xsession.d,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
+	$(foreach d,galaf/nftables.d apt/apt.conf.d profile.d X11/Xsession.d xdg/autostart,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
 	$(call put,644,$(wildcard etc/galaf/*.json),/etc/galaf)
 	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)
 	$(call put,644,$(wildcard share/galaf/known/*.json),$(datadir)/galaf/known)
+	$(call put,644,$(wildcard share/polkit-1/actions/*),$(datadir)/polkit-1/actions)
 	$(foreach d,polkit-1 dbus-1,$(call put,644,$(wildcard etc/$(d)/*),$(datadir)/galaf/$(d)))
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))

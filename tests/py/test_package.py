@@ -23,6 +23,8 @@ FOLDERS = {
     "etc/modprobe.d": "usr/share/galaf/modprobe.d", "share/galaf/known": "usr/share/galaf/known",
     "etc/polkit-1": "usr/share/galaf/polkit-1", "etc/dbus-1": "usr/share/galaf/dbus-1",
     "etc/NetworkManager/dispatcher.d": "usr/lib/NetworkManager/dispatcher.d",
+    "etc/xdg/autostart": "etc/xdg/autostart", "systemd/user": "usr/lib/systemd/user",
+    "share/polkit-1/actions": "usr/share/polkit-1/actions",
     "etc/profile.d": "etc/profile.d", "etc/X11/Xsession.d": "etc/X11/Xsession.d",
     "systemd/user-generators": "usr/lib/systemd/user-generators",
     "systemd/user-environment-generators": "usr/lib/systemd/user-environment-generators",
@@ -75,7 +77,7 @@ def test_fields(deb):
     assert control["Architecture"] == subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
     assert control["Section"] == "net" and control["Priority"] == "optional"
     assert all(len(line) <= 80 for line in control["Description"].splitlines())
-    assert "Essential" not in control and control["Recommends"] == "network-manager | dnsmasq"
+    assert "Essential" not in control and control["Recommends"] == "network-manager | dnsmasq, pkexec"
 
 
 def test_depends_on_what_is_imported(deb):

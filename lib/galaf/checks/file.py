@@ -12,7 +12,7 @@ def check(known):
     except GalafError as error:
         return Result(WARNING, f"galaf_conf.json has faults, and is not what is loaded: {str(error).splitlines()[0]}",
                       "fix it and run galaf_config")
-    changed = [name for name in ("ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf", "socket_families")
+    changed = [name for name in ("ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf", "socket_families", "untold")
                if plan.texts[name] != generation.text(known.folder, name)]
     if changed or plan.new_groups:
         return Result(WARNING, f"galaf_conf.json, /etc/galaf/nftables.d or this machine's accounts have changed since: "

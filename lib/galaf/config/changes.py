@@ -13,7 +13,7 @@ def describe(old, new):
     for kind, word in (("groups", "group"), ("users", "user"), ("inbound", "inbound")):
         lines += _describe_names(word, getattr(old, kind), getattr(new, kind))
     for name in ("mode", "table", "gid_range", "dns", "network_changes", "forward", "kernel", "socket_families",
-                 "container_bases"):
+                 "container_bases", "notify"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {_show(getattr(old, name))} → {_show(getattr(new, name))}")
     return lines

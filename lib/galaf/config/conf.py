@@ -46,6 +46,7 @@ class Entry:
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
     users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
     desktop: whether menus and the like start it by galaf; desktop_names: what does beyond that which runs its program;
+    notify: whether people are told what was refused to it;
     rule6_said, no_new_privs_said: whether the file says so itself.
     """
     name: str
@@ -69,6 +70,7 @@ class Entry:
     mode: str = "enforce"
     resolves_any: bool = False
     desktop: bool = True
+    notify: bool = True
     desktop_names: tuple = ()
 
     @property
@@ -81,6 +83,7 @@ class Entry:
 class Conf:
     """The whole configuration; users and groups map names to entries, inbound names to tuples of rules.
 
+    notify: whether people are told in their desktop session what was refused.
     dns_said, inet_said: whether the file has these keys; "inet" is in those written for the
     scripts that galaf comes from, since nothing else needs it.
     """
@@ -90,6 +93,7 @@ class Conf:
     dns: str = "strict"
     stop_dns_rebind: bool = False
     network_changes: str = "admin"
+    notify: bool = True
     dns_said: bool = False
     inet_said: bool = False
     forward: tuple = ()
@@ -203,7 +207,7 @@ def build(data, faults):
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
         forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
         kernel=tuple(_parse_kernel(data.get("kernel", []), faults)),
-        socket_families=tuple(config.get("socket_families", [])),
+        socket_families=tuple(config.get("socket_families", [])), notify=config.get("notify", True),
         container_bases=tuple(config.get("container_bases", [])),
         inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
                  for key, value in _uncommented(data.get("inbound", {})).items()},
@@ -318,7 +322,7 @@ def _parse_entry(place, values, defaults, data, faults):
         user_namespaces=merged.get("user_namespaces", False), trusted=merged.get("trusted", False),
         timeout=seconds(merged.get("timeout", "1d")),
         record=merged.get("record", False), ping=merged.get("ping", False),
-        mode=merged.get("mode", "enforce"),
+        mode=merged.get("mode", "enforce"), notify=merged.get("notify", True),
         desktop=merged.get("desktop", True) is not False,
         desktop_names=tuple(merged["desktop"]) if isinstance(merged.get("desktop"), list) else (),
         resolves_any="domains" not in merged and ("rule" in merged or "rule6" in merged))
