@@ -63,6 +63,20 @@ JSON
     says "/etc/dnsmasq.d/validate.conf has dnsmasq validate DNSSEC" "nothing was changed"
 }
 
+@test "an option of this machine's own that dnsmasq takes once, and galaf sets: refused with the file, before anything changes" {
+    echo '{ "groups": { "web": { "domains": [ "web.example" ] } } }' >"$CONF"
+    for option in user=dnsmasq cache-size=1000 " max-ttl = 60" connmark-allowlist-enable; do
+        echo "$option" >/etc/dnsmasq.d/own.conf
+        fails 1 galaf_config --yes
+        says "/etc/dnsmasq.d/own.conf sets" "take the line out there" "nothing was changed"
+        passes galaf_dns connect
+        says "nothing connected: /etc/dnsmasq.d/own.conf sets"
+    done
+    printf '#cache-size=1\nno-poll # cache-size\n' >/etc/dnsmasq.d/own.conf
+    passes galaf_config --yes
+    rm /etc/dnsmasq.d/own.conf
+}
+
 @test "names that strict DNS can't let through: refused at their place; with open DNS they are reached" {
     printf '%s\n' "198.18.0.81 host_1.web.example" "198.18.0.82 img_cdn.web.example" >>/run/internet-hosts
     internet kill -HUP "$(cat /run/internet-dnsmasq.pid)"

@@ -33,6 +33,7 @@ LINKS = {
 }
 _OPTIONS = {"NetworkManager": (Path("/etc/NetworkManager/dnsmasq.d"),),
             "dnsmasq": (Path("/etc/dnsmasq.d"), Path("/etc/dnsmasq.conf"))}     # as Debian's init script has it
+_ONCE = ("user", "cache-size", "max-ttl", "connmark-allowlist-enable")     # what galaf sets and dnsmasq takes once
 _PROCESS = {"NetworkManager": "/run/NetworkManager/dnsmasq.pid", "dnsmasq": "/run/dnsmasq/dnsmasq.pid"}
 
 
@@ -69,10 +70,13 @@ def obstacle():
     if service() == "dnsmasq" and not _asked():
         return ("/etc/resolv.conf does not name 127.0.0.1, so the dnsmasq service is not asked: make it do so, or with "
                 "NetworkManager, which writes that file, apt remove dnsmasq: it runs a dnsmasq of its own")
-    validating = _validating()
+    validating = _setting("dnssec")
     if validating:
         return (f"{validating} has dnsmasq validate DNSSEC, which needs its cache, and an answer from that enters no "
                 "set: take the line dnssec out there, and leave validation to a resolver beyond")
+    for option in _ONCE:
+        if file := _setting(option):
+            return f"{file} sets {option}, as galaf does, and dnsmasq takes it once: take the line out there"
     return _too_old(run("dnsmasq", "--version"))
 
 
@@ -83,10 +87,11 @@ def option_files():
     return [file for file in found if file.is_file() and file not in LINKS[service()]]
 
 
-def _validating():
-    """The file in which dnsmasq is told to validate DNSSEC, or None."""
-    texts = {file: file.read_text(encoding="utf-8", errors="replace") for file in option_files()}
-    return next((file for file, text in texts.items() if re.search(r"^\s*dnssec\s*$", text, re.MULTILINE)), None)
+def _setting(option):
+    """The file of this machine's own in which dnsmasq is given an option, or None."""
+    given = re.compile(rf"^\s*{option}\s*(?:[=#]|$)", re.MULTILINE)
+    return next((file for file in option_files()
+                 if given.search(file.read_text(encoding="utf-8", errors="replace"))), None)
 
 
 def silenced(conf, ids):
