@@ -4,13 +4,7 @@
 
 load machine
 
-setup_file() {
-    start_rogue
-    footprint >/run/machine/footprint
-    # The router tells its name server a little later than DHCP does.
-    eventually 30 on grep -q 2001:db8::1 /etc/resolv.conf
-    network >/run/machine/network
-}
+setup_file() { before_galaf; }
 
 open_network() {
     passes alice '/usr/bin/curl -sS -m 5 http://web.example/ http://198.18.0.10/'

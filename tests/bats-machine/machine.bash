@@ -125,6 +125,16 @@ END
         StandardOutput=append:/opt/tries '[Install]' WantedBy=sysinit.target | put /etc/systemd/system/rogue.service
     on systemctl enable --quiet --now rogue.service
 }
+
+# before_galaf: starts the rogue on a machine where galaf is not installed yet, and notes its files and its network.
+before_galaf() {
+    start_rogue 0.05
+    footprint >/run/machine/footprint
+    # The router tells its name server a little later than DHCP does.
+    eventually 30 on grep -q 2001:db8::1 /etc/resolv.conf
+    network >/run/machine/network
+}
+
 tries() { on cat /opt/tries | count; }
 # tried: the rogue has tried often enough to tell; waits for that.
 tried() { eventually 60 enough_tries || complain "only $(tries) tries"; }

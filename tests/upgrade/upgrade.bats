@@ -5,12 +5,7 @@
 
 load ../bats-machine/machine
 
-setup_file() {
-    start_rogue
-    footprint >/run/machine/footprint
-    eventually 30 on grep -q 2001:db8::1 /etc/resolv.conf
-    network >/run/machine/network
-}
+setup_file() { before_galaf; }
 
 # enforced: what is listed passes, nothing else does.
 enforced() {
