@@ -269,6 +269,28 @@ opensnitch() {
     fails 7 as bob fetch http://198.18.0.20:8080/
 }
 
+@test "what ufw lets in is let in for who serves it; the rest is named" {
+    passes galaf_config --yes
+    refused "/tmp/rules: no rules of ufw's are there" galaf_setup --yes --import-ufw /tmp/rules
+    others ufw
+    printf '[Pages]\ntitle=x\ndescription=x\nports=8081/tcp\n[Never]\ntitle=x\ndescription=x\nports=8082/tcp\n' \
+        >/etc/ufw/applications.d/pages
+    passes ufw allow Pages
+    passes ufw allow from 192.0.2.0/24 to any port 8083 proto tcp
+    passes ufw allow from 203.0.113.0/24 to any port 8084 proto tcp
+    passes ufw allow 9/tcp
+    passes ufw deny 8082/tcp
+    for port in 8081 8082 8083 8084; do serve bob $port; done
+    passes galaf_setup --yes --import-ufw
+    says "inbound bob: new" "allow tcp 9 0.0.0.0/0 any 0.0.0.0/0 in: nobody serves it now" "deny tcp 8082 " "$CONF is written"
+    passes from_outside 8081
+    passes from_outside 8083
+    fails 7 from_outside 8082
+    fails 7 from_outside 8084
+    same '["tcp dport 8081","ip saddr 192.0.2.0/24 tcp dport 8083","ip saddr 203.0.113.0/24 tcp dport 8084"]' \
+        "$(jq --compact-output .inbound.bob "$CONF")"
+}
+
 # learning [SPAN]: begins it, with what was there before as it is.
 learning() {
     passes galaf_setup --yes --learn "${1:-1h}"
