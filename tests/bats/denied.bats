@@ -211,6 +211,18 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))' "$@"
     says "$(date +%Y-)" "$long"
 }
 
+@test "the executables of others are known, though a file system of someone's own answers nobody" {
+    install -m 755 /usr/bin/curl /tmp/bobs
+    as bob /tmp/bobs --silent file:///dev/zero -o /dev/null 3>&- &
+    silent
+    fails 7 as bob /tmp/bobs --silent http://198.18.0.10:8080/
+    passes timeout 60 galaf_denied
+    says "/tmp/bobs" 198.18.0.10
+    speaks
+    pkill -x -u bob bobs
+    rm /tmp/bobs
+}
+
 @test "names that strict DNS refused, with who asked; nothing of it is looked up" {
     fails 6 in_group web fetch http://other.example/
     fails 6 as bob fetch http://six.example/

@@ -230,6 +230,22 @@ for _ in range(1500):
     rm -r /home/alice/.local /root/secret.desktop
 }
 
+@test "a home that does not answer keeps root's status waiting for a while alone, and the next person's is read" {
+    local own=.local/share/applications
+    as alice mkdir -p /home/alice/$own
+    as bob mkdir -p /home/bob/$own
+    as bob cp /usr/share/applications/org.trip.desktop /home/bob/$own/
+    "$BATS_TEST_DIRNAME/../silent-files" /home/alice/$own x.desktop /dev/null ,allow_other 3>&- &
+    eventually 5 grep -q "/home/alice/$own fuse" /proc/self/mounts
+    kill -USR1 $!
+    fails 1 timeout 60 galaf_desktop status
+    says "alice's home did not answer within 5 seconds" "bob's own menu entry starts trip without galaf"
+    kill -KILL $!
+    eventually 5 umount /home/alice/$own
+    rm -r /home/alice/.local /home/bob/.local
+    passes galaf_desktop status
+}
+
 @test "the menu follows a rollback, and what can't be written holds no rule up" {
     configure <<<'{"groups": {}}'
     [ ! -e $DESKTOP ] || complain "$(listed)"

@@ -390,6 +390,21 @@ started[0].wait()' 3>&- &
     local memory='import ctypes, mmap, struct, sys, time
 c = ctypes.CDLL(None)
 c.mmap.restype = c.sbrk.restype = ctypes.c_void_p
+@test "outside: a command line that names a file system which answers nobody keeps nobody waiting" {
+    as bob bash -c 'exec curl -s file:///dev/zero -o /dev/null' 3>&- &
+    silent
+    # shellcheck disable=SC2154     # silent's
+    as alice bash -c 'exec -a python3 /usr/bin/python3 -c "import time; time.sleep(300)" "$1"' bash "$silent_file" 3>&- &
+    eventually 5 pgrep -f -u alice "time.sleep.*$silent_file" >/dev/null
+    eventually 5 pgrep -x -u bob curl >/dev/null
+    finds warning outside "web runs outside its group"
+    pkill -x -u bob curl
+    finds warning outside "what alice runs was not looked at"
+    speaks
+    pkill -u alice -f time.sleep
+    finds ok outside
+}
+
 c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
 size = 64 << 30
 at = c.mmap(None, size, 3, 0x4022, -1, 0)      # MAP_NORESERVE: zeros, which take no memory

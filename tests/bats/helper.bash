@@ -72,6 +72,23 @@ others() {
         xargs -0 dpkg --install --force-unsafe-io --force-depends >/tmp/said 2>&1 || { cat /tmp/said; return 1; }
 }
 
+# silent: alice runs a program, quiet, from a file system of her own that then answers nobody; its process is $silent,
+# its file is there for others as $silent_file.  speaks: all of that ends.
+silent() {
+    # shellcheck disable=SC2016     # for the shell there
+    as alice unshare --user --map-root-user --mount bash -c 'mount -t tmpfs own /mnt && cd /mnt && mkdir fuse none top
+        "$1" fuse quiet /usr/bin/tail &
+        until [ -e fuse/quiet ]; do sleep 0.1; done
+        mount -t overlay -o lowerdir=fuse:none own top && exec top/quiet -f /dev/null' bash \
+        "$BATS_TEST_DIRNAME/../silent-files" 3>&- &
+    eventually 20 pgrep -x -u alice quiet >/dev/null || complain "alice's program does not run"
+    silent=$(pgrep -x -u alice quiet)
+    silent_file=/proc/$silent/root/mnt/top/quiet
+    [ -x "$silent_file" ] || complain "$silent_file is not there"
+    pkill -USR1 -u alice -f silent-files
+}
+speaks() { pkill -KILL -u alice -f silent-files; kill "$silent"; }
+
 # eventually SECONDS COMMAND ...: repeats it until it succeeds, in vain for SECONDS at most.
 eventually() {
     local end=$(($(date +%s%3N) + $1 * 1000))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .. import limits
 from ..errors import GalafError
+from ..system import aside
 from .denied import Refusal
 
 FOLDER = Path("/run/galaf-denied")
@@ -46,6 +47,8 @@ def answer(listening, look, folder=FOLDER):
         try:
             asking, _ = listening.accept()
         except TimeoutError:
+            if aside.waiting():     # or each time that somebody asks, one more would be left behind
+                continue
             return
         with asking:
             uid, now = peer(asking), time.monotonic()

@@ -8,8 +8,8 @@ import functools
 import glob
 import os
 import re
-from pathlib import Path
 
+from ..system import aside
 from ..system.run import SEARCH
 from . import watch
 
@@ -85,15 +85,16 @@ def _interpreter(path):
 @functools.lru_cache(maxsize=None)
 def _running():
     """{identity: path} of what is executed by now; less what was replaced or removed since."""
-    found = {}
-    for link in Path("/proc").glob("[0-9]*/exe"):
-        try:
-            run, path = identity(link), os.readlink(link)
-        except OSError:
-            continue
-        if run and identity(path) == run:
-            found[run] = "/".join(map(watch.text, os.fsencode(path).split(b"/")))
-    return found
+    return {tuple(found[0]): found[1] for _, found in aside.each(aside.processes(), _executed, aside.keeper) if found}
+
+
+def _executed(process):
+    """(identity, path) of what a folder of /proc executes; None where it was replaced or removed since."""
+    try:
+        run, path = identity(process / "exe"), os.readlink(process / "exe")
+    except OSError:
+        return None
+    return (run, "/".join(map(watch.text, os.fsencode(path).split(b"/")))) if run and identity(path) == run else None
 
 
 @functools.lru_cache(maxsize=None)

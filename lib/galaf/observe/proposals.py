@@ -4,9 +4,10 @@ import grp
 import os
 import re
 
+from .. import mark as marks
 from ..config import conf, known
 from ..errors import GalafError
-from ..system import executables, runners
+from ..system import aside, executables, runners
 from ..system.run import run
 from .programs import which
 
@@ -44,6 +45,32 @@ def _helped(path):
         return None
     found = [one for one in known.every() if one.section == "groups" and one.installed and owners & set(one.packages)]
     return found[0] if len(found) == 1 else None
+
+
+def for_each(refusals):
+    """entry_for() for the executables of refusals, at all of which a process aside looks: any user may have chosen
+    their paths, and one may lead to a file system that answers nobody."""
+    whose = {path: marks.decode(one.mark)[1] for one in refusals for path in one.executables}
+    asked = []
+
+    def proposed(path, groups, gid_range):
+        if not asked:
+            known.every()       # read before, and for all of them
+            asked.append(dict(aside.each(list(whose), lambda each: _answer(each, groups, gid_range), whose.get)))
+        found, why = asked[0].get(path, (None, f"{path} was not looked at, as its file system does not answer"))
+        if why:
+            raise LookupError(why)
+        return tuple(found)
+
+    return proposed
+
+
+def _answer(path, groups, gid_range):
+    """(what entry_for() gives, "") or (None, why there is nothing)."""
+    try:
+        return entry_for(path, groups, gid_range), ""
+    except LookupError as error:
+        return None, str(error)
 
 
 def same(one, other):

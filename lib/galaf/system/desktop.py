@@ -18,7 +18,7 @@ from ..config import conf as configuration
 from ..config import known
 from ..errors import GalafError
 from ..render import desktop as render
-from . import files, lock
+from . import aside, files, lock
 from .run import CommandFailed, run
 from .runners import INTERPRETERS, RUNNERS
 
@@ -341,21 +341,31 @@ def own_entries(conf, complain=lambda text: None):
     """(user, path, entry's name) of each menu entry in a home, where it wins, that starts a program without galaf.
 
     Of every person's home as root, else of one's own; read with that person's permission, whatever links are there.
-    complain: takes whose were too many to look at.
+    complain: takes whose were too many to look at, or did not answer.
     """
     programs = Programs(conf)
-    for person in pwd.getpwall():
-        if person.pw_uid != os.geteuid() and (os.geteuid() != 0 or person.pw_uid < 1000):
-            continue
-        with files.permission_of(person):
-            found = list(_own_files(f"{person.pw_dir}/{HOME}"))
-        if None in found:
+    people = [person for person in pwd.getpwall()
+              if person.pw_uid == os.geteuid() or (os.geteuid() == 0 and person.pw_uid >= 1000)]
+
+    def late(uid):
+        name = next(person.pw_name for person in people if person.pw_uid == uid)
+        complain(f"{name}'s home did not answer within {aside.SECONDS} seconds: {HOME} was not looked at")
+
+    for person, (whole, own) in aside.each(people, lambda person: _own_entries(person, programs),
+                                           lambda person: person.pw_uid, late):
+        if not whole:
             complain(f"{person.pw_name} has more than {MOST} files in {HOME}: not all were looked at")
-        for path in sorted(filter(None, found)):
-            with files.permission_of(person):
-                rendered = _rendered(render.menu, path, programs, lambda text: None)
-            if rendered:
-                yield person.pw_name, str(path), rendered[0]
+        for path, entry in own:
+            yield person.pw_name, path, entry
+
+
+def _own_entries(person, programs):
+    """(whether it was looked at all of them, [(path, entry's name)]) of a person's own menu entries."""
+    with files.permission_of(person):
+        found = list(_own_files(f"{person.pw_dir}/{HOME}"))
+        rendered = [(str(path), _rendered(render.menu, path, programs, lambda text: None))
+                    for path in sorted(filter(None, found))]
+    return None not in found, [(path, one[0]) for path, one in rendered if one]
 
 
 def _own_files(top):

@@ -5,8 +5,8 @@ import os
 import re
 import time
 from collections import namedtuple
-from pathlib import Path
 
+from . import aside
 from .desktop import Programs, packages_programs
 
 MOST = 65536            # bytes of a command line
@@ -18,21 +18,33 @@ entry: the entry's name; pid: the process; since: seconds since 1970.
 """
 
 
-def found(conf, groups):
-    """Every Running of the entries that have an execv, of each entry the oldest first; groups: names to gids."""
+def found(conf, groups, late=lambda uid: None):
+    """Every Running of the entries that have an execv, of each entry the oldest first.
+
+    groups: names to gids; late: takes the uid of each user whose files keep from telling what that user runs.
+    """
     programs = Programs(conf)
     if not programs or not groups:
         return []
     packaged = packages_programs(conf.groups.values())
-    running = []
-    for process in Path("/proc").glob("[0-9]*"):
+
+    def look(process):
         with contextlib.suppress(OSError, ValueError):      # it ended meanwhile, or is the kernel's
-            exe = os.readlink(process / "exe").removesuffix(" (deleted)")
-            started = programs.whose([exe, *_arguments(process)])
-            name = started[0].name if started else packaged.get(exe)
-            if name in groups and _group(process) != groups[name]:
-                running.append(Running(name, int(process.name), _since(process)))
+            return _outside(process, programs, packaged, groups)
+        return None
+
+    running = [Running(*one) for _, one in aside.each(aside.processes(), look, aside.keeper, late) if one]
     return sorted(running, key=lambda one: (one.entry, one.since, one.pid))
+
+
+def _outside(process, programs, packaged, groups):
+    """The Running of a folder of /proc; None where it is none."""
+    exe = os.readlink(process / "exe").removesuffix(" (deleted)")
+    started = programs.whose([exe, *_arguments(process)])
+    name = started[0].name if started else packaged.get(exe)
+    if name not in groups or _group(process) == groups[name]:
+        return None
+    return Running(name, int(process.name), _since(process))
 
 
 def told(running):
