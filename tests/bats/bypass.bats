@@ -481,6 +481,32 @@ prepare_set_gid() {
     conntrack -D -p tcp --sport 40000
 }
 
+@test "nor does whoever comes first have a connection that a helper of conntrack's expects" {
+    nft -f - <<'NFT'
+table ip helpers {
+    ct expectation data { protocol tcp; dport 80; timeout 1m; size 9; l3proto ip; }
+    chain in { type filter hook input priority 0; tcp dport 6000 ct expectation set "data"; }
+}
+NFT
+    galaf_config --set '$.inbound' '{ "bob": "tcp dport 6000" }'
+    passes galaf_config --yes
+    setpriv --reuid bob --regid bob --clear-groups nc -l -k 6000 >/dev/null 3>&- &
+    serving=$!
+    eventually 5 grep -q ':1770 00000000:0000 0A' /proc/net/tcp
+    passes internet nc -z -s 198.18.0.10 192.0.2.2 6000
+    settled
+    holds "a connection that a helper of conntrack's expects" "Failed to connect" as alice fetch http://198.18.0.10/
+    nft delete rule inet galaf related_out handle "$(nft -a list chain inet galaf related_out |
+        sed -n 's/.*meta skuid 0-4294967295 return # handle //p')"
+    passes internet nc -z -s 198.18.0.10 192.0.2.2 6000      # it is expected once
+    settled
+    gets_out as alice fetch http://198.18.0.10/
+    kill $serving
+    nft delete table ip helpers
+    galaf_config --set '$.inbound' '{}'
+    passes galaf_config --yes
+}
+
 @test "an application's memory, descriptors and environment are closed to the user's other programs" {
     in_background sleep 60
     passes as alice $BYPASS/reach_into.py "$pid"

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What comes in because "inbound" lets it, or is allowed for now."""
+import errno
+import socket
 import struct
 
 import lab
@@ -33,6 +35,31 @@ def inbound(peer):
     head = head[:2] + struct.pack(">H", wire.checksum(head)) + head[4:]
     peer.wire.send(wire.ip_packet(PEER[0], OWN[0], 1, head))
     assert "ICMP type 0 code 0" in peer.names(), "an answer to a ping"
+
+
+@probe
+def expected(peer):
+    """A connection that conntrack expects, as FTP's data, is its owner's: who may make it anyway, and nobody else."""
+    lab.command("nft", "-f", "-", input="""table ip expecting {
+        ct expectation data { protocol tcp; dport 7010; timeout 1m; size 9; l3proto ip; }
+        chain in { type filter hook input priority 0; tcp dport 8443 ct expectation set "data"; }
+    }""")
+    try:
+        for user, group, said in ("alice", None, errno.ECONNREFUSED), ("alice", "any", 0):
+            peer.conntrack.flush()
+            with opened("www-data", V4, STREAM, bound=(OWN[0], 8443)) as server, peer.open(V4, STREAM) as client, \
+                    peer.open(V4, STREAM) as serving, opened(user, V4, STREAM, group=group) as sock:
+                server.listen()
+                serving.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                serving.bind((PEER[0], 7010))
+                serving.listen()
+                client.bind((PEER[0], 0))
+                client.connect((OWN[0], 8443))
+                peer.wire.frames()
+                assert sock.connect_ex((PEER[0], 7010)) == said, f"{user}, {group}"
+                assert bool(said) != bool(peer.got())
+    finally:
+        lab.command("nft", "delete", "table", "ip", "expecting")
 
 
 @probe
