@@ -220,6 +220,10 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     passes galaf_config --yes
     finds warning deputies 'by $.users.root any program can have CUPS look for a printer'
     says_not users.lp
+    [ ! -e /usr/sbin/pppd ]
+    : >/usr/sbin/pppd
+    finds warning deputies 'look for a printer at any address, pppd connect to any address, if its user is in the group dip'
+    rm /usr/sbin/pppd
     galaf_config --set '$.users.root.rule' '"ip daddr 192.168.1.0/24 tcp dport 631"'
     passes galaf_config --yes
     finds ok deputies "is let out to any address: /usr/sbin/cupsd"
@@ -386,10 +390,6 @@ started[0].wait()' 3>&- &
     rm /tmp/waits /usr/local/bin/waiter
 }
 
-@test "outside: a program's command line may be as long as its owner likes" {
-    local memory='import ctypes, mmap, struct, sys, time
-c = ctypes.CDLL(None)
-c.mmap.restype = c.sbrk.restype = ctypes.c_void_p
 @test "outside: a command line that names a file system which answers nobody keeps nobody waiting" {
     as bob bash -c 'exec curl -s file:///dev/zero -o /dev/null' 3>&- &
     silent
@@ -405,6 +405,10 @@ c.mmap.restype = c.sbrk.restype = ctypes.c_void_p
     finds ok outside
 }
 
+@test "outside: a program's command line may be as long as its owner likes" {
+    local memory='import ctypes, mmap, struct, sys, time
+c = ctypes.CDLL(None)
+c.mmap.restype = c.sbrk.restype = ctypes.c_void_p
 c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
 size = 64 << 30
 at = c.mmap(None, size, 3, 0x4022, -1, 0)      # MAP_NORESERVE: zeros, which take no memory

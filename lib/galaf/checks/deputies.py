@@ -21,6 +21,8 @@ DEPUTIES = (
     Deputy("/usr/sbin/cupsd", ("lp",), "tcp", "CUPS print at any address, if its user is in the group lpadmin"),
     Deputy("/usr/sbin/avahi-daemon", ("avahi",), None, "Avahi look any name up"),
     Deputy("/usr/libexec/realmd", ("root",), "tcp", "realmd look for a domain at any address"),
+    # set-uid root: its option "socket" connects before anything else, and asks for no privilege
+    Deputy("/usr/sbin/pppd", ("root",), "tcp", "pppd connect to any address, if its user is in the group dip"),
     # request_key(2): root looks up what the key is called, where NFS, CIFS, Ceph or AFS has brought the kind of key
     Deputy("/usr/sbin/key.dns_resolver", ("root",), None, "keyutils look any name up for the kernel"),
     Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
