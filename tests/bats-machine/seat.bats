@@ -281,19 +281,21 @@ may() {
     seat sh -c 'pkcheck --process $$$$ --action-id "$0"' "$1"
 }
 
-@test "what blueman and ModemManager let whoever sits there do, networks and messages, is an administrator's too" {
+@test "what blueman and ModemManager let whoever sits there do is an administrator's too, and nobody leads PackageKit to a proxy" {
     # As their packages in Debian 12 name them; Contacts stays as it was.
     actions=(org.blueman.{network.setup,dhcp.client,pppd.pppconnect}
         org.freedesktop.ModemManager1.{Device.Control,Location,Messaging,USSD,Voice})
-    policy "${actions[@]}" org.freedesktop.ModemManager1.Contacts | put /usr/share/polkit-1/actions/desktop.policy
+    proxy=org.freedesktop.packagekit.system-network-proxy-configure
+    policy "${actions[@]}" $proxy org.freedesktop.ModemManager1.Contacts | put /usr/share/polkit-1/actions/desktop.policy
     changes session
-    for action in "${actions[@]}"; do
+    for action in "${actions[@]}" $proxy; do
         eventually 10 may "$action"
     done
     changes admin
     for action in "${actions[@]}"; do
         fails 2 may "$action"
     done
+    fails 1 may $proxy      # where no agent would ask either
     passes may org.freedesktop.ModemManager1.Contacts
     on rm /usr/share/polkit-1/actions/desktop.policy
 }
