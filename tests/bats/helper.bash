@@ -112,6 +112,9 @@ fails() {
     [ "$status" = "$wanted" ] || complain "exit status $status, not $wanted, of: $*" "$output"
 }
 
+# ended STATUS: what was run ended with that exit status.
+ended() { [ "$status" = "$1" ] || complain "exit status $status, not $1" "$output"; }
+
 # says TEXT ...: each TEXT occurs in $output.
 says() {
     local text
