@@ -9,7 +9,7 @@ import lab
 import programs
 
 from .stage import (
-    CLOSE_WAIT, DGRAM, OWN, PEER, STREAM, V4, V6, answered, asleep, connection, elements, flush, made_up, opened,
+    CLOSE_WAIT, DGRAM, OWN, PEER, STREAM, V4, V6, WAIT, answered, asleep, connection, elements, flush, made_up, opened,
     probe, tells, went_out)
 
 
@@ -103,6 +103,7 @@ def crooked(_peer):
         for rest in b"", b"secret":
             question = programs.query("other.example", 1) + rest
             with opened("alice", V4, kind, group="web") as asking:
+                asking.settimeout(WAIT if rest else 10 * WAIT)
                 asking.connect(("127.0.0.1", 53))
                 asking.sendall(question if kind == DGRAM else struct.pack(">H", len(question)) + question)
                 assert bool(answered(asking)) != bool(rest), f"{kind} {rest}"

@@ -9,8 +9,6 @@ import wire
 from .stage import ECHO, OWN, PEER, V4, V6, elements, flush, opened, probe, sent
 
 COUNTED = [f"{kind}{way}{family}" for kind in ("denied", "portless") for way in ("", "_in") for family in (4, 6)]
-SHARING = ["share_mark", "share_user", "denied_more", "denied_in_more",
-           *(f"share_{whose}{family}" for whose in ("source", "network") for family in (4, 6))]
 ALSO_OWN = "192.168.122.1", "fd00:122::1"
 NUMBERS = [*range(61, 132), *range(141, 253)]       # protocols without ports, no extension headers of IPv6's
 
@@ -19,7 +17,7 @@ def floods_out(number, groups):
     """Alice sends to as many destinations from each group, in each way that is counted by rules of its own."""
     for family in V4, V6:
         for protocol in 0, 1 if family == V4 else 58:
-            flush(*COUNTED, *SHARING)
+            flush(*COUNTED)
             for group in groups:
                 with opened("alice", family, protocol=protocol, group=group) as sock:
                     for each in range(number):
@@ -33,7 +31,7 @@ def floods_in(peer, number, sources):
     for family in 0, 1:
         own = OWN[family], ALSO_OWN[family]
         for portless in False, True:
-            flush(*COUNTED, *SHARING)
+            flush(*COUNTED)
             for source in range(sources):
                 far = f"2001:db8:0:{source + 9:x}::9" if family else f"192.0.{source + 9}.9"
                 for each in range(number):
@@ -46,11 +44,11 @@ def floods_in(peer, number, sources):
 @contextlib.contextmanager
 def emptied():
     """The sets are empty before and after, however it ends: the next probe has whole shares."""
-    flush(*COUNTED, *SHARING)
+    flush(*COUNTED)
     try:
         yield
     finally:
-        flush(*COUNTED, *SHARING)
+        flush(*COUNTED)
 
 
 @probe

@@ -31,6 +31,8 @@ HOME, PEER_LINK = "fe80::1:1", "fe80::1"
 ECHO = {V4: b"\x08\0\0\0\0\7\0\1", V6: b"\x80\0\0\0\0\7\0\1"}
 CLOSE_WAIT = "net/netfilter/nf_conntrack_tcp_timeout_close_wait"
 WAIT = 0.3      # seconds for what comes at once
+SHARING = ["share_mark", "share_user", "denied_more", "denied_in_more",
+           *(f"share_{whose}{family}" for whose in ("source", "network") for family in (4, 6))]
 PROBES = []
 
 
@@ -131,8 +133,8 @@ def elements(name):
 
 
 def flush(*names):
-    for name in names:
-        lab.command("nft", "flush", "set", "inet", "galaf", name)
+    """Empties these sets, and those of the shares, of which the probes before have used some."""
+    lab.command("nft", "-f", "-", input="".join(f"flush set inet galaf {name}\n" for name in {*names, *SHARING}))
 
 
 def mark(user, group):
