@@ -75,7 +75,7 @@ large() { eval "$(x getwindowgeometry --shell "$1")" && [ "$WIDTH" -gt 100 ] && 
 no_window() { ! window "$1" >/dev/null; }
 
 setup() {
-    passes session systemctl --user restart shows galaf-notify
+    anew shows galaf-notify
     eventually 20 session busctl --user status org.freedesktop.Notifications
     eventually 20 listens || complain "galaf_notify listens to nobody"
     on truncate --size 0 /home/alice/told
@@ -83,6 +83,11 @@ setup() {
     on rm -rf /home/alice/.config/galaf
 }
 
+# anew UNIT ...: starts units of alice's session anew, more often than systemd would let them.
+anew() {
+    passes session systemctl --user reset-failed "$@"
+    passes session systemctl --user restart "$@"
+}
 listens() { on ss -xH state connected | grep -q /run/galaf-denied/watch; }
 
 # told WORDS: waits until the person is told so.
@@ -173,7 +178,7 @@ seconds() { echo "# $1: $(/usr/bin/python3 -c 'import sys, time; print(round(tim
     told "was refused $PLACE, port 80"
     press "Don't"
     eventually 10 on grep -qP "^/usr/bin/curl\t$PLACE\$" /home/alice/.config/galaf/notify
-    passes session systemctl --user restart galaf-notify
+    anew galaf-notify
     eventually 20 listens
     on truncate --size 0 /home/alice/told
     fails 7 fetch $PLACE
@@ -246,6 +251,20 @@ counted() { [ -n "$(sent "$asked_at" 'dst host 198.18.0.10 or dst host 2001:2:0:
     nothing_gained "the notification service's name, taken" "a question for the password"
     wait $! || true
     shows
+}
+
+@test "without an agent, a session or a person: a plain line" {
+    on sh -c 'kill $(pidof lxpolkit)'
+    fails 7 fetch $PLACE
+    told "was refused $PLACE, port 80"
+    press Allow
+    told "The password was not given, or nothing in this session asks for it: sudo galaf_allow --user alice $PLACE --port tcp/80 --for 10m"
+    fails 1 allowed "$PLACE"
+    fails 1 on galaf_notify
+    same "galaf_notify: root is told nothing: run it in your own desktop session" "$output"
+    fails 1 on runuser -u bob -- env -i PATH=/usr/bin galaf_notify
+    says "galaf_notify: there is no desktop session to show anything in" "galaf_denied --mine shows what was refused without one"
+    same 1 "${#lines[@]}" "the lines of: $output"
 }
 
 @test "SECURITY.md has the table that these attempts make" {

@@ -43,6 +43,7 @@ def many(number, first=1):
     (refusal(None, port=53, protocol=17), "curl (alice) was refused 198.18.0.20, udp port 53"),
     (refusal(None, port=0, protocol=1), "curl (alice) was refused 198.18.0.20, icmp"),
     (refusal(executables=()), "curl (alice) was refused example.org, port 443"),
+    (refusal(executables=("/usr/bin/curl", "/opt/wget")), "curl, wget (alice) was refused example.org, port 443"),
     (refusal(programs=(), executables=()), "a program (alice) was refused example.org, port 443"),
     (name("example.net"), "curl (alice) was refused the name example.net"),
 ])

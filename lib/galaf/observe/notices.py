@@ -57,7 +57,8 @@ def notice(one):
     """The Notice of a Refusal on the way out, or of a name."""
     kind, name = whom(one.mark)
     called, to = program(one), one.domain or one.destination
-    title = f"{called.rpartition('/')[2] or 'a program'} ({name}) was refused {where(one)}"
+    short = ", ".join(each.rpartition("/")[2] for each in called.split(", "))
+    title = f"{short or 'a program'} ({name}) was refused {where(one)}"
     held = (f"Allowing it holds for every program of {name}." if kind == "users" else
             f"It runs in the application group {name}.")
     words = what(one)
