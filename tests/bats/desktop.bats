@@ -296,6 +296,26 @@ for _ in range(1500):
     same 8 "$(listed | wc -l)"
 }
 
+@test "what an application makes is its group's, and its user's in a set-gid folder, with what lies below" {
+    configure <<<'{"groups": {"maker": {"execv": ["/usr/bin/env", "…"]}}}'
+    as alice mkdir -p /home/alice/made
+    passes as alice galaf maker touch /home/alice/made/one
+    as alice find /home/alice/made -xdev -type d -user alice -exec chmod g+s '{}' +
+    passes as alice galaf maker sh -c 'umask 022; cd /home/alice/made; echo x >two; mkdir d; echo x >d/three; ln -s x d/link
+        cp two d/four; install -m 600 two d/five; echo x >six.new; mv six.new six'
+    same "alice d
+alice d/five
+alice d/four
+alice d/link
+alice d/three
+alice six
+alice two" "$(cd /home/alice/made && find . -mindepth 1 ! -name one -printf '%g %P\n' | LC_ALL=C sort)"
+    same maker "$(stat -c %G /home/alice/made/one)"
+    passes as alice sh -c 'cd /home/alice/made && echo y >>one && chgrp alice one && rm -r d one'
+    rm -r /home/alice/made
+    configure <<<"$TRIP"
+}
+
 @test "usage, and who may" {
     fails 2 galaf_desktop
     fails 2 galaf_desktop update --json
