@@ -7,7 +7,7 @@ load machine
 load ../bats/trip
 
 setup_file() {
-    later dbus-user-session libglib2.0-bin xdg-utils
+    later dbus-user-session libglib2.0-bin xdg-desktop-portal xdg-dbus-proxy xdg-utils
     passes on loginctl enable-linger alice
     trip_deb "/run/machine/tree/opt/trip.deb"
     passes on dpkg -i /opt/trip.deb
@@ -93,6 +93,32 @@ log_has() {
     passes session 'galaf chat gio open rogue:x'
     eventually 10 on grep -q 'chat \[--opened rogue:x\] nothing' /home/alice/rogue.log
     fails 1 on test -e /home/alice/trip.log
+}
+
+# open_by_portal: a command that asks the portal to open a link.
+open_by_portal() {
+    echo "gdbus call --session --timeout 20 -d org.freedesktop.portal.Desktop -o /org/freedesktop/portal/desktop \
+        -m org.freedesktop.portal.OpenURI.OpenURI '' $1 '{}'"
+}
+
+@test "the portal opens a link for who is in no group, and refuses an application, unless a proxy of the bus asks" {
+    # The portal wants somebody who could ask which application; there is no need to ask.
+    on mkdir -p /usr/share/xdg-desktop-portal/portals
+    printf '%s\n' '[portal]' DBusName=org.freedesktop.impl.portal.desktop.gtk \
+        'Interfaces=org.freedesktop.impl.portal.AppChooser' UseIn=gnome | put /usr/share/xdg-desktop-portal/portals/gtk.portal
+    session 'systemctl --user stop xdg-desktop-portal.service'
+    passes session "$(open_by_portal trip:x)"
+    log_has "trip [--opened trip:x] 198.18.0.10" portal
+    fails 1 session "galaf chat $(open_by_portal trip:x)"
+    says "Portal operation not allowed: Unable to open /proc/" /root
+    fails 1 on test -e /home/alice/trip.log
+    passes session 'systemd-run --user --quiet --unit=portals xdg-dbus-proxy unix:path=/run/user/1000/bus /run/user/1000/portals'
+    eventually 10 on test -S /run/user/1000/portals
+    passes session "galaf chat env DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/portals $(open_by_portal trip:x)"
+    log_has "trip [--opened trip:x] 198.18.0.10" "portal, by a proxy"
+    passes session 'systemctl --user stop portals.service'
+    on rm /usr/share/xdg-desktop-portal/portals/gtk.portal
+    on rmdir -p --ignore-fail-on-non-empty /usr/share/xdg-desktop-portal/portals
 }
 
 @test "from says otherwise: nobody may, or one may start it with whatever it likes and as itself would be" {

@@ -711,6 +711,13 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     finds broken ping '$.groups.echo'
 }
 
+@test "portals: one is installed, which refuses who is listed" {
+    finds ok portals
+    touch /usr/libexec/xdg-desktop-portal
+    finds warning portals "desktop portals refuse listed applications" "galaf_desktop(8)"
+    rm /usr/libexec/xdg-desktop-portal
+}
+
 @test "apt: SRV records are asked for" {
     finds ok apt
     mv /etc/apt/apt.conf.d/60galaf /tmp/

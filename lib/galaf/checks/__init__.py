@@ -7,9 +7,9 @@ them) and a function check(Facts), which returns a Result or yields several and 
 import importlib
 
 ORDER = ("rules", "file", "probe_out", "loopback", "guard", "units", "marks", "cgroup1", "routing", "launcher",
-         "members", "outside", "session", "set_group", "setgid_capability", "written_commands", "privileges",
-         "namespaces", "guarded", "families", "packages", "names", "strict_dns", "other_resolvers", "services",
-         "deputies", "network_changes", "other_tables", "others", "ping", "apt")
+         "members", "outside", "session", "portals", "set_group", "setgid_capability", "written_commands",
+         "privileges", "namespaces", "guarded", "families", "packages", "names", "strict_dns", "other_resolvers",
+         "services", "deputies", "network_changes", "other_tables", "others", "ping", "apt")
 
 
 def load(name):
