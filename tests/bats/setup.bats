@@ -77,9 +77,10 @@ all_of_it() {
     passes as alice fetch http://198.18.0.10/
     on_terminal '\n\n2\nmail.example\n\n\ny\n' galaf_setup
     ended 0
-    says "Services:" "1 * bobs  What bob serves: port 8080" "1   nc  netcat: any connection: any port" \
+    says "Listed already in $CONF, with what they may reach: thunderbird, " "Services:" \
+        "1 * bobs  What bob serves: port 8080" "1   nc  netcat: any connection: any port" \
         "1 * curl  Fetches URLs: ports 80 and 443" "2 * wget" "your mail provider's domains" \
-        "What others may reach of this machine:" "1   bobs  What bob serves: port 9999" \
+        "What others may reach of this machine:" "1   bobs  What bob serves: port 9999" "Take which? [Enter for none, all," \
         '+        "curl": {' "Keep these rules? [y/N]" "$CONF is written; kept: generation" "Next: galaf "
     says_not '+        "wget"' Traceback
     passes web 80

@@ -34,6 +34,14 @@ def test_what_the_file_lacks_is_offered_services_first():
         "avahi*", "kdeconnect*", "syncthing*", "ping*", "firefox-esr*"]
 
 
+def test_who_is_listed_already_is_named():
+    settings = conf.parse('{ "groups": { "a": { "execv": ["/a"], "rule": "tcp dport 1" }, "b": { "execv": ["/b"] }, '
+                          '"c": {} }, "users": { "_apt": {} } }', "x")
+    assert setup.listed_already(settings, "F", "/a".__eq__) == (
+        "Listed already in F, with what they may reach: a, c, _apt")
+    assert setup.listed_already(conf.parse("{}", "x"), "F", "/a".__eq__) == "Nothing is listed in F yet"
+
+
 def test_roots_is_named_until_the_file_has_it():
     """One entry holds all of root's rules, and so none is made."""
     assert setup.roots(LIBRARY, settings()) == ["network-manager"]

@@ -95,6 +95,13 @@ def _numbers(rules):
             for port in re.findall(r"\d+(?:-\d+)?", ports)}
 
 
+def listed_already(settings, file, exists):
+    """A sentence on whom the file lists already, and so nobody is asked about; exists: whether a program is there."""
+    names = [name for name, entry in settings.groups.items() if not entry.execv or exists(entry.execv[0])]
+    return (f"Listed already in {file}, with what they may reach: {', '.join([*names, *settings.users])}"
+            if names or settings.users else f"Nothing is listed in {file} yet")
+
+
 def _sorted(offers):
     return sorted(offers, key=lambda offer: (offer.topic != "services", offer.topic, offer.known.name))
 
