@@ -77,7 +77,7 @@ def test_fields(deb):
     assert control["Architecture"] == subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
     assert control["Section"] == "net" and control["Priority"] == "optional"
     assert all(len(line) <= 80 for line in control["Description"].splitlines())
-    assert "Essential" not in control and control["Recommends"] == "network-manager | dnsmasq, pkexec"
+    assert "Essential" not in control and control["Recommends"] == "network-manager | dnsmasq"
 
 
 def test_depends_on_what_is_imported(deb):
