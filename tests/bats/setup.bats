@@ -186,9 +186,10 @@ refused() {
 @test "an answer that is none is asked for again; no, the end of input and Ctrl-C leave all as it was" {
     passes galaf_config --yes
     before=$(all_of_it)
-    on_terminal '\n7\nx\n\n\n\n\nn\n' galaf_setup
+    on_terminal '\n7\nx\n\n\n\n\nperhaps\nn\n' galaf_setup
     ended 1
-    says "'7' is none of 1 to 1: try again" "'x' is none of 1 to 1" "galaf_setup: nothing was changed"
+    says "'7' is none of 1 to 1: try again" "'x' is none of 1 to 1" "'perhaps' is neither yes nor no: try again" \
+        "galaf_setup: nothing was changed"
     on_terminal '\n\n\004' galaf_setup
     ended 1
     says "galaf_setup: no answer: nothing was changed"
@@ -204,7 +205,7 @@ refused() {
 @test "on trial: no, Ctrl-C, the end of input and a file that changes meanwhile bring the rules before back at once" {
     passes galaf_config --yes
     before=$(all_of_it)
-    for keys in 'n\n' '\003' '\004'; do
+    for keys in 'ja\nn\n' '\003' '\004'; do
         on_trial_then "$keys"
         ended 1
         says "Keep these rules?" "galaf_setup: generation " "is active again"
@@ -232,7 +233,8 @@ refused() {
     knows network-manager
     touch -a /usr/sbin/NetworkManager
     passes galaf_setup --yes
-    says "left to you, since one entry holds all that root may: network-manager"
+    says "left to you, since one entry holds all that root may: network-manager" \
+        "Not offered: wget: the group wget is none of applications"
     says_not '+        "wget"' '+        "curl"'
     groupdel wget
 }
