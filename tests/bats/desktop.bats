@@ -199,7 +199,14 @@ waits() {
     says_not $'\e' shadow
     as alice rm "$own/"$'\e[31m.desktop'
     passes galaf_desktop status
-    rm -r /home/alice/.local
+    as alice mkdir -p /home/alice/.config/autostart
+    printf '[Desktop Entry]\nType=Application\nName=mine\nExec=trip --mine\n' |
+        as alice tee $own/by-name.desktop /home/alice/.config/autostart/trip.desktop
+    passes galaf_desktop status     # by its name it is galaf's
+    as alice sed -i 's,=trip,=/usr/bin/trip,' /home/alice/.config/autostart/trip.desktop
+    fails 1 galaf_desktop status
+    says "/home/alice/.config/autostart/trip.desktop: alice's own menu entry starts trip without galaf"
+    rm -r /home/alice/.local /home/alice/.config
 }
 
 @test "what a person puts there keeps root's status neither waiting nor busy, and says nothing in its name" {
@@ -219,11 +226,11 @@ for _ in range(1500):
     install -m 600 /usr/share/applications/org.trip.desktop /root/secret.desktop
     as alice ln -s /root/secret.desktop $own/secret.desktop
     fails 1 sh -c 'ulimit -v 2000000; exec timeout 20 galaf_desktop status'
-    says "alice has more than 1000 files in .local/share/applications: not all were looked at"
+    says "alice has more than 1000 files in .local/share/applications or .config/autostart: not all were looked at"
     says_not secret Traceback
     as alice rm -r $own/d
     passes sh -c 'ulimit -v 2000000; exec timeout 20 galaf_desktop status'
-    printf "${entry}Name=/usr/bin/galaf forged\nExec=trip\n" | as alice tee $own/forged.desktop >/dev/null
+    printf "${entry}Name=/usr/bin/galaf forged\nExec=/usr/bin/trip\n" | as alice tee $own/forged.desktop >/dev/null
     fails 1 galaf_desktop status
     says "$own/forged.desktop: alice's own menu entry starts trip without galaf: put galaf trip in"
     says_not "galaf forged"

@@ -34,7 +34,7 @@ KINDS = {
     "unit": (["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"], "systemd/user", ".service",
              render.unit),
 }
-HOME = ".local/share/applications"      # of a person's own menu entries, which win
+HOME = (".local/share/applications", ".config/autostart")      # of a person's own menu entries, which win
 # What a person may put there, or into a command line, keeps no command of root's busy.
 LARGEST = 1 << 18       # bytes of a file
 MOST = 1000             # files and folders of a person's
@@ -83,6 +83,11 @@ class Programs:
                    if (called in names or called in ROLES) and _fits(start, arguments)]
         best = next((start for start, name in fitting if name == os.path.basename(program[0]) or name == called), None)
         return (best or fitting[0][0], program[1]) if fitting else None
+
+    def whose_by_path(self, words):
+        """As whose(), but None where the program is named without a path: that finds galaf's command in PATH first."""
+        found = self.whose(words)
+        return found if found and words[found[1] - 1].startswith("/") else None
 
     def commands(self):
         """{name: path} of the commands in PATH that start an entry's program or are named by an entry."""
@@ -183,10 +188,13 @@ def _files(folders, ending):
                 yield name, path
 
 
-def _rendered(renderer, path, programs, complain):
-    """(entry's name, what is laid in front of a file); None where it starts no entry, or can't be read."""
+def _rendered(renderer, path, programs, complain, whose=None):
+    """(entry's name, what is laid in front of a file); None where it starts no entry, or can't be read.
+
+    whose: tells which entry a command line starts; Programs.whose, if not given.
+    """
     try:
-        return renderer(files.small(path, LARGEST), programs.whose, programs.named.get(path.name))
+        return renderer(files.small(path, LARGEST), whose or programs.whose, programs.named.get(path.name))
     except OSError as error:
         complain(f"{path}: {error.strerror}")
     except GalafError as error:
@@ -349,12 +357,12 @@ def own_entries(conf, complain=lambda text: None):
 
     def late(uid):
         name = next(person.pw_name for person in people if person.pw_uid == uid)
-        complain(f"{name}'s home did not answer within {aside.SECONDS} seconds: {HOME} was not looked at")
+        complain(f"{name}'s home did not answer within {aside.SECONDS} seconds: its menu entries were not looked at")
 
     for person, (whole, own) in aside.each(people, lambda person: _own_entries(person, programs),
                                            lambda person: person.pw_uid, late):
         if not whole:
-            complain(f"{person.pw_name} has more than {MOST} files in {HOME}: not all were looked at")
+            complain(f"{person.pw_name} has more than {MOST} files in {' or '.join(HOME)}: not all were looked at")
         for path, entry in own:
             yield person.pw_name, path, entry
 
@@ -362,8 +370,8 @@ def own_entries(conf, complain=lambda text: None):
 def _own_entries(person, programs):
     """(whether it was looked at all of them, [(path, entry's name)]) of a person's own menu entries."""
     with files.permission_of(person):
-        found = list(_own_files(f"{person.pw_dir}/{HOME}"))
-        rendered = [(str(path), _rendered(render.menu, path, programs, lambda text: None))
+        found = [path for place in HOME for path in _own_files(f"{person.pw_dir}/{place}")]
+        rendered = [(str(path), _rendered(render.menu, path, programs, lambda text: None, programs.whose_by_path))
                     for path in sorted(filter(None, found))]
     return None not in found, [(path, one[0]) for path, one in rendered if one]
 
