@@ -181,3 +181,14 @@ def test_md5sums(deb, members):
     """Each file that is no conffile has its sum, for dpkg --verify."""
     wanted = {name for name, member in members.items() if member.isfile() and not name.startswith("etc/")}
     assert set(deb.md5sums(encoding="utf-8")) == wanted
+
+
+def test_commands_are_shown_as_a_person_types_them():
+    """README's and the manuals' command lines of /usr/sbin begin with sudo: a person's PATH has it not."""
+    ours = "|".join(sorted(path.name for path in (TOP / "sbin").iterdir()))
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(rf"(?:`|^ {{4,}})((?:sudo )?(?:{ours}) [^`\n]*)", readme, re.MULTILINE)
+    for page in (TOP / "man").iterdir():
+        lines += re.findall(rf"^\$ ((?:sudo )?(?:{ours})\b.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) > 20
+    assert [line for line in lines if not line.startswith("sudo ")] == []
