@@ -20,7 +20,7 @@ from ..system.run import SEARCH, run
 
 STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
 SAVED = paths.STATE / "counters.json"
-PATIENCE = 20           # seconds that a flush of 65,536 elements may take to be told
+PATIENCE = 120          # seconds that a flush of 65,536 elements may take to be told, on a busy machine too
 _RECORD = re.compile(r"record/(.+)/(out|in)[46]\Z")
 _REFUSED_IN = re.compile(r"denied_in([46]|_more)\Z")
 _BY_NUMBER = (*STATISTICS, "denied_more", "denied_in_more")      # the sets whose elements are marks or protocols
