@@ -11,7 +11,7 @@ import socket
 import struct
 
 from ..errors import GalafError
-from ..render.refused import TOLD_GROUP
+from ..limits import TOLD_GROUP
 from . import mine
 
 SOCKET = mine.FOLDER / "watch"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renders what becomes of a packet that is refused: it is counted, within the share of who sent it.  Pure."""
 from .. import mark as marks
+from ..limits import TOLD_GROUP
 from .lines import PROTO, chain, plain
 
 ELEMENTS = 65536        # most elements of a set that packets fill
 TIMEOUT = "604800s"     # 7 days
-TOLD_GROUP = 30000      # of nfnetlink_log, by which galaf_denied --tell hears that something was refused
 TOLD = "5/second burst 5 packets"       # often enough for who then looks
 # What one may add to the sets of what was refused, at once and then in a day.  7 marks that fill a
 # user's share, or 14 networks, fill the sets.
