@@ -15,8 +15,8 @@ import time
 
 sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../fuzz"))
 import lab          # noqa: E402
-import probes       # noqa: E402
 import wire         # noqa: E402
+from probes import stage    # noqa: E402
 
 V4, V6, DGRAM, STREAM = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM, socket.SOCK_STREAM
 PORTS = itertools.count(7010)
@@ -46,19 +46,19 @@ class Talk:
         self.kind, self.way = kind, way
         self.stack = contextlib.ExitStack()
         user, group = ("alice", owner) if way == "out" else (owner, None)
-        near = probes.opened(user, family, kind, group=group)
+        near = stage.opened(user, family, kind, group=group)
         outer = wire.in_namespace(wire.INTERNET, lambda: socket.socket(family, kind))
-        outer.settimeout(probes.WAIT)
+        outer.settimeout(stage.WAIT)
         outer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         here = (sys.argv[1 if family == V4 else 2], 0 if way == "out" else 8443 if owner == "www-data" else 8444)
-        there = (probes.PEER[0 if family == V4 else 1], next(PORTS))
+        there = (stage.PEER[0 if family == V4 else 1], next(PORTS))
         near.bind(here)
         if way == "out":
             outer.bind(there)
             self.far, self.near = self.begin(outer, near, there)
         else:
             outer.bind((there[0], 0))
-            with probes.being(user):        # a connection is whose program accepts it
+            with stage.being(user):        # a connection is whose program accepts it
                 self.near, self.far = self.begin(near, outer, here)
         self.port = (self.near if way == "out" else self.far).getsockname()[1]
 
@@ -69,7 +69,7 @@ class Talk:
             client.connect(address)
             end = server.accept()[0]
             server.close()
-            end.settimeout(probes.WAIT)
+            end.settimeout(stage.WAIT)
             return end, client
         client.connect(address)
         client.send(b"first")
@@ -78,7 +78,7 @@ class Talk:
 
     def answered(self):
         """Whether what either end says comes to the other."""
-        return all(probes.tells(*pair) for pair in ((self.near, self.far), (self.far, self.near)))
+        return all(stage.tells(*pair) for pair in ((self.near, self.far), (self.far, self.near)))
 
     def close(self):
         """Closes the near end with data that the peer lacks: what follows has no owner."""
