@@ -10,7 +10,7 @@ WORD="the administrator's word"
 PLACE=198.18.0.20
 
 setup_file() {
-    later dbus-user-session dunst lxpolkit pkexec
+    later dbus-user-session dunst libglib2.0-bin lxpolkit pkexec
     passes install "./$DEB"
     on useradd --create-home --groups sudo bob
     echo "bob:$WORD" | "$MACHINE" on chpasswd
@@ -53,17 +53,20 @@ sit_down() {
     passes session systemctl --user start desk.target
 }
 
-# shows: the notification service, which also writes what it shows to a file.
+# shows [USER]: the notification service, which also writes what it shows to a file.
 shows() {
-    passes session systemd-run --user --quiet --unit=shows --collect -E DISPLAY=:9 -p StandardOutput=append:/home/alice/told \
+    local user=${1:-alice}
+    passes of "$user" systemd-run --user --quiet --unit=shows --collect -E DISPLAY=:9 -p "StandardOutput=append:/home/$user/told" \
         dunst -config /home/alice/dunstrc -print
-    eventually 20 session busctl --user status org.freedesktop.Notifications
+    eventually 20 of "$user" busctl --user status org.freedesktop.Notifications
 }
 
 # session COMMAND ...: alice runs it with her session's bus and screen.
-session() {
-    on runuser -u alice -- env HOME=/home/alice XDG_RUNTIME_DIR=/run/user/1000 DISPLAY=:9 \
-        DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus "$@"
+session() { of alice "$@"; }
+of() {
+    local run
+    run=/run/user/$(on id -u "$1")
+    on runuser -u "$1" -- env HOME="/home/$1" XDG_RUNTIME_DIR="$run" DISPLAY=:9 DBUS_SESSION_BUS_ADDRESS="unix:path=$run/bus" "${@:2}"
 }
 
 # x COMMAND ...: by the hand of whoever sits there.
@@ -88,10 +91,14 @@ anew() {
     passes session systemctl --user reset-failed "$@"
     passes session systemctl --user restart "$@"
 }
-listens() { on ss -xH state connected | grep -q /run/galaf-denied/watch; }
+# listens [NUMBER]: that many people are told, or more.
+listens() { [ "$(on ss -xH state connected | grep -c /run/galaf-denied/watch)" -ge "${1:-1}" ]; }
 
-# told WORDS: waits until the person is told so.
-told() { eventually 20 on grep -qF "$1" /home/alice/told || complain "nobody is told: $1" "$(on cat /home/alice/told)"; }
+# told WORDS [USER]: waits until the person is told so.
+told() {
+    local file=/home/${2:-alice}/told
+    eventually 20 on grep -qF "$1" "$file" || complain "nobody is told: $1" "$(on cat "$file")"
+}
 
 # press LABEL: a click on the notification, and on that button of its list.
 press() {
@@ -251,6 +258,57 @@ counted() { [ -n "$(sent "$asked_at" 'dst host 198.18.0.10 or dst host 2001:2:0:
     nothing_gained "the notification service's name, taken" "a question for the password"
     wait $! || true
     shows
+}
+
+@test "do not disturb: it waits, and is shown after that" {
+    passes session dunstctl set-paused true
+    fails 7 fetch $PLACE
+    eventually 20 waits || complain "nothing waits"
+    no_window dunst || complain "it is shown"
+    passes session dunstctl set-paused false
+    eventually 20 window dunst
+}
+waits() { [ "$(session dunstctl count waiting)" = 1 ]; }
+
+@test "two people at once are told their own; a desktop without systemd's target starts it too, and can be left" {
+    logs_in_bob
+    eventually 20 listens 2 || complain "bob's does not listen" "$(on journalctl -q --no-pager -n 15)"
+    refuse bob 198.18.0.51
+    eventually 20 in_journal "^galaf_notify: no notification can be shown: .*: curl \(bob\) was refused 198.18.0.51, port 80$" ||
+        complain "nothing says so" "$(on journalctl -q --no-pager -n 15)"
+    shows bob
+    for turn in "bob 198.18.0.52" "alice $PLACE" "bob 198.18.0.53"; do
+        read -r person place <<<"$turn"
+        refuse "$person" "$place"
+        told "curl ($person) was refused $place, port 80" "$person"
+    done
+    fails 1 on grep -F "(bob)" /home/alice/told
+    fails 1 on grep -F "(alice)" /home/bob/told
+    on systemctl stop bob
+    eventually 20 gone bob || complain "bob's session does not end" "$(on systemctl --no-pager status user-1001.slice)"
+    of bob systemctl --user stop galaf-notify shows
+}
+refuse() { fails 7 of "$1" curl -sS -m 5 "http://$2/"; }
+in_journal() { on journalctl -q -o cat | grep -qE "$1"; }
+# gone USER: has no session but systemd's own.
+gone() { ! on loginctl --no-legend list-sessions | grep -w "$1" | grep -qvw manager; }
+
+# logs_in_bob: to a desktop that starts what is in /etc/xdg/autostart, and has no notification service.
+logs_in_bob() {
+    passes on systemd-run --quiet --collect --unit=bob -p PAMName=login -p User=bob -E XDG_SESSION_TYPE=x11 -E XDG_SESSION_CLASS=user \
+        sh -c 'gio launch /etc/xdg/autostart/galaf-notify.desktop; exec sleep infinity'
+    eventually 20 on test -S /run/user/1001/bus
+    passes of bob systemctl --user mask --runtime dunst
+}
+
+@test "without pkexec: what to install, or to say instead" {
+    passes on mv /usr/bin/pkexec /opt/pkexec
+    fails 7 fetch $PLACE
+    told "was refused $PLACE, port 80"
+    press Allow
+    told "apt install pkexec, or: sudo galaf_allow --user alice $PLACE --port tcp/80 --for 10m"
+    passes on mv /opt/pkexec /usr/bin/pkexec
+    fails 1 allowed alice
 }
 
 @test "without an agent, a session or a person: a plain line" {
