@@ -53,10 +53,15 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     narrow
     passes galaf_config --try 5
     passes galaf_config --confirm
+    says_not "says otherwise"
     sleep 6
     reaches 443
     fails 1 galaf_config --confirm
     says "nothing is on trial"
+    passes galaf_config --try 60
+    passes galaf_config --set '$.groups.late' '{ "execv": ["/usr/bin/env"], "rule": "tcp dport 80" }'
+    passes galaf_config --confirm
+    says "kept: generation" "$CONF says otherwise, and galaf_config would apply that"
 }
 
 @test "on a terminal, shrinking permissions are asked about; no answer and a no go back; an addition is not asked about" {
