@@ -55,7 +55,7 @@ setup_file() {
 # leaves: what of the other machine's is on the cable since $since.
 leaves() { sent "$since" "(dst host 198.18.0.10) and ($1)"; }
 
-# run_all PREFIX: each of the table's programs by alice, 6 seconds at most; PREFIX: "galaf NAME", or the program's own path.
+# run_all PREFIX: each of the table's programs by alice, 20 seconds at most, since they start all at once; PREFIX: "galaf NAME", or the program's own path.
 run_all() {
     local name arguments program
     while IFS='|' read -r name _ arguments _; do
@@ -63,7 +63,7 @@ run_all() {
 import json, sys
 print(json.load(open(f"/usr/share/galaf/known/{sys.argv[1]}.json"))["groups"][sys.argv[1]]["execv"][0])' "$name")
         [ "$1" != galaf ] || program="galaf $name"
-        echo "timeout 6 $program $arguments </dev/null &"
+        echo "timeout 20 $program $arguments </dev/null &"
     done < <(tried) >/run/machine/tree/opt/all
     echo wait >>/run/machine/tree/opt/all
     alice '. /opt/all' >/run/machine/said 2>&1 || true
