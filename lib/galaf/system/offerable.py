@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who of this machine can have an entry: what is installed and known, or why not; and who is logged in to it by ssh."""
+import contextlib
+import grp
+import ipaddress
+import os
+import pwd
+import re
+from pathlib import Path
+
+from ..config import known
+from . import executables
+
+
+def library(settings):
+    """The known entries that can be used here: installed, root's alone to change, of accounts that are there."""
+    return [each for each in known.every() if each.installed and usable(each, settings)]
+
+
+def usable(each, settings):
+    """Whether an entry's group can be made, or its user is there, and those that serve."""
+    accounts = [name for name in each.inbound if name not in settings.groups and name != each.account]
+    if each.section == "groups":
+        return (not obstacle(each.program, each.account, settings) and each.account not in settings.users
+                and all(map(is_user, accounts)))
+    return all(map(is_user, [*accounts, *([each.account] if each.section else [])]))
+
+
+def hindered(settings):
+    """Sentences on the installed applications that are not in the file and can't be offered, each with why."""
+    return [f"{each.name}: {why}" for each in known.every()
+            if each.installed and each.section == "groups" and each.account not in settings.groups
+            and (why := obstacle(each.program, each.account, settings))]
+
+
+def obstacle(program, name, settings):
+    """What this machine has against a group of a name for a program, a phrase; None if nothing."""
+    if taken(name, settings):
+        return f"the group {name} is none of applications"
+    return executables.changeable(program)
+
+
+def is_user(name):
+    """Whether there is a user of a name."""
+    try:
+        return bool(pwd.getpwnam(name))
+    except KeyError:
+        return False
+
+
+def taken(name, settings):
+    """Whether a group of a name is none of applications."""
+    low, high = settings.gid_range
+    try:
+        return not low <= grp.getgrnam(name).gr_gid <= high
+    except KeyError:
+        return False
+
+
+def ssh_login():
+    """(address, port of this machine) of the ssh connection that this is run through, or None.
+
+    sudo keeps the variable from its programs, and so it is looked for in whatever started this one.
+    """
+    process = os.getpid()
+    while process > 1:
+        with contextlib.suppress(OSError, ValueError):      # another's process; no address
+            said = os.fsdecode(Path(f"/proc/{process}/environ").read_bytes())
+            found = re.search(r"(?:^|\0)SSH_CONNECTION=([^ %\0]+)\S* \d+ \S+ (\d{1,5})(?:\0|\Z)", said)
+            if found and 1 <= int(found[2]) <= 65535:
+                return str(ipaddress.ip_address(found[1])), int(found[2])
+        process = parent(process)
+    return None
+
+
+def parent(process):
+    """The process that started one; 0 where that can't be seen."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace")
+        return int(re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)[1])
+    except OSError:
+        return 0
