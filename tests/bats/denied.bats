@@ -683,15 +683,17 @@ assert rows == 10000 and seconds <= 1.5 and megabytes <= 120'
     echo "$output" >&3
 }
 
-# answering: galaf_denied --answer at its socket, as galaf-denied.service has it.
-answering() {
+# at_socket NAME OPTION: galaf_denied with the option at its socket, as its service has it.
+at_socket() {
     mkdir -p /run/galaf-denied
-    rm -f /run/galaf-denied/ask
-    systemd-socket-activate -l /run/galaf-denied/ask galaf_denied --answer >/tmp/answered 2>&1 3>&- &
+    rm -f "/run/galaf-denied/$1"
+    systemd-socket-activate -l "/run/galaf-denied/$1" galaf_denied "$2" >"/tmp/at-$1" 2>&1 3>&- &
     echo $! >/tmp/servant
-    passes eventually 20 test -S /run/galaf-denied/ask
-    chmod 666 /run/galaf-denied/ask
+    passes eventually 20 test -S "/run/galaf-denied/$1"
+    chmod 666 "/run/galaf-denied/$1"
 }
+answering() { at_socket ask --answer; }
+telling() { at_socket watch --tell; }
 
 @test "--mine: a user without root sees what was refused to them, in any group, and nobody else's" {
     answering
@@ -763,16 +765,6 @@ PY
     galaf_firewall start
     fails 1 galaf_denied --answer
     says "called by galaf-denied.service and galaf-told.service alone"
-}
-
-# telling: galaf_denied --tell at its socket, as galaf-told.service has it.
-telling() {
-    mkdir -p /run/galaf-denied
-    rm -f /run/galaf-denied/watch
-    systemd-socket-activate -l /run/galaf-denied/watch galaf_denied --tell >/tmp/telling 2>&1 3>&- &
-    echo $! >/tmp/servant
-    passes eventually 20 test -S /run/galaf-denied/watch
-    chmod 666 /run/galaf-denied/watch
 }
 
 # hears USER COMMAND ...: whether that user's program is told that something was refused while the command runs.
