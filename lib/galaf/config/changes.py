@@ -12,6 +12,7 @@ def describe(old, new):
     lines = []
     for kind, word in (("groups", "group"), ("users", "user"), ("inbound", "inbound")):
         lines += _describe_names(word, getattr(old, kind), getattr(new, kind))
+    lines += _describe_names("network", old.networks, new.networks)
     for name in ("mode", "table", "gid_range", "dns", "network_changes", "forward", "kernel", "socket_families",
                  "container_bases", "notify"):
         if getattr(old, name) != getattr(new, name):
@@ -32,6 +33,7 @@ def shrinks(old, new):
             or any(not set(_texts(rules)) <= set(_texts(kept[1].get(name, ()))) for name, rules in old.inbound.items())
             or not set(_texts(old.forward)) <= set(_texts(new.forward))
             or not set(_texts(old.kernel)) <= set(_texts(new.kernel))
+            or any(_shrinks(network, new.networks.get(name)) for name, network in old.networks.items())
             or not set(old.container_bases) <= set(new.container_bases)
             or (old.mode == "audit" and new.mode != "audit"))
 
@@ -43,6 +45,11 @@ def _narrower(old, new):
     return (not set(_texts(old.rules)) <= set(_texts(new.rules))
             or not set(old.domains) <= set(new.domains) or (bool(new.domains) and not old.domains)
             or (old.mode == "audit" and new.mode != "audit"))
+
+
+def _shrinks(old, new):
+    """Whether a network is another one than it was: "on" may lose by less, "not_on" by more."""
+    return new is None or (set(old.connections), set(old.interfaces)) != (set(new.connections), set(new.interfaces))
 
 
 def _texts(rules):

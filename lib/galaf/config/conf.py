@@ -4,13 +4,13 @@ import difflib
 import functools
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import limits, paths
 from ..errors import GalafError
 from ..system import files
-from . import jsontext, known, rulesyntax
+from . import jsontext, known, networks, rules
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")   # what groupadd(8) and nft both take
 DAY = 86400
@@ -24,18 +24,6 @@ _NO_PATTERN = ("dnsmasq's allow-list takes no name with _ or below local: write 
                'a rule, ip daddr …, or "config": { "dns": "open" }')
 LAST_TWO = 62       # characters of a domain's last two labels: system/listed_names.py has a stem of what is not longer
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One match.  text: nft's words, "" for everything; families: (4,), (6,) or (4, 6); path: its JSON path.
-
-    of_tunnel: whether it is of packets with a tunnel's mark, which the text names, whoever's packets they carry.
-    """
-    text: str
-    families: tuple
-    path: str
-    of_tunnel: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Conf:
-    """The whole configuration; users and groups map names to entries, inbound names to tuples of rules.
+    """The whole configuration; users, groups and networks map names to those, inbound names to tuples of rules.
 
     notify: whether people are told in their desktop session what was refused.
     dns_said, inet_said: whether the file has these keys; "inet" is in those written for the
@@ -103,6 +91,7 @@ class Conf:
     users: dict = field(default_factory=dict)
     groups: dict = field(default_factory=dict)
     inbound: dict = field(default_factory=dict)
+    networks: dict = field(default_factory=dict)
 
     def entries(self):
         """Every entry, groups first."""
@@ -198,20 +187,23 @@ def parse(text, name, checked=False):
 def build(data, faults):
     """The Conf of a value that has its form, with no known entry left to look up; raises GalafError for its faults."""
     config = _uncommented(data.get("config", {}))
+    named = networks.parse(data, faults)
+    networks.check(config.get("defaults") or {}, ("config", "defaults"), named, faults)
     conf = Conf(
+        networks=named,
         table=config.get("table", "galaf"),
         gid_range=tuple(config.get("gid_range", limits.GIDS)),
         mode=config.get("mode", "enforce"),
         stop_dns_rebind=config.get("stop_dns_rebind", False),
         network_changes=config.get("network_changes", "admin"),
         dns=config.get("dns", "strict"), dns_said="dns" in config, inet_said="inet" in config,
-        forward=tuple(_parse_rules(config.get("forward", []), ("config", "forward"), faults)),
-        kernel=tuple(_parse_kernel(data.get("kernel", []), faults)),
+        forward=tuple(rules.parse(config.get("forward", []), ("config", "forward"), named, faults)),
+        kernel=tuple(rules.parse_kernel(data.get("kernel", []), named, faults)),
         socket_families=tuple(config.get("socket_families", [])), notify=config.get("notify", True),
         container_bases=tuple(config.get("container_bases", [])),
-        inbound={key: tuple(_parse_rules(value, ("inbound", key), faults))
+        inbound={key: tuple(rules.parse(value, ("inbound", key), named, faults, side="i"))
                  for key, value in _uncommented(data.get("inbound", {})).items()},
-        **{kind: _parse_entries(kind, data, config, faults) for kind in ("users", "groups")},
+        **{kind: _parse_entries(kind, data, config, named, faults) for kind in ("users", "groups")},
     )
     _check_names(conf, faults)
     faults.check()
@@ -282,7 +274,7 @@ def _uncommented(mapping):
     return {key: value for key, value in mapping.items() if not key.startswith("#")}
 
 
-def _parse_entries(kind, data, config, faults):
+def _parse_entries(kind, data, config, named, faults):
     defaults = config.get("defaults") or {}
     entries = _uncommented(data.get(kind, {}))
     parsed = {}
@@ -292,16 +284,17 @@ def _parse_entries(kind, data, config, faults):
                                      "digits, _ . or -, 32 at most")
         if name == limits.LAST_GROUP:
             faults.add((kind, name), "is a group of galaf's own: choose another name")
-        parsed[name] = _parse_entry((kind, name), values, defaults, data, faults)
+        parsed[name] = _parse_entry((kind, name), values, defaults, data, named, faults)
     return parsed
 
 
-def _parse_entry(place, values, defaults, data, faults):
-    """One entry; a null one is only a name, and takes no defaults."""
+def _parse_entry(place, values, defaults, data, named, faults):
+    """One entry; a null one is only a name, and takes no defaults.  named: the networks."""
     name = place[1]
     if values is None:
         return Entry(name, place)
-    merged = _uncommented({**defaults, **values})
+    networks.check(values, place, named, faults)
+    merged = _uncommented({**networks.outdone(defaults, values), **values})
 
     def at(key):
         return (place if key in values else ("config", "defaults")) + (key,)
@@ -314,7 +307,7 @@ def _parse_entry(place, values, defaults, data, faults):
     return Entry(
         name, place, execv=_parse_execv(merged.get("execv", []), at("execv"), faults),
         domains=domains, families=families,
-        rules=_parse_grants(merged, at, families, bool(domains), faults), rule6_said="rule6" in merged,
+        rules=rules.parse_grants(merged, at, families, bool(domains), named, faults), rule6_said="rule6" in merged,
         users=tuple(merged["users"]) if "users" in merged else None,
         hop_from=tuple(merged["from"]) if "from" in merged else None,
         env_keep=tuple(env.get("keep", ())), env_set=env.get("set", {}),
@@ -347,50 +340,6 @@ def _parse_execv(argv, place, faults):
         if "\0" in argument:
             faults.add(place + (index,), "has a NUL character in it")
     return tuple(argv)
-
-
-def _parse_grants(merged, at, families, has_domains, faults):
-    """The rules of an entry: rule for both families, or for IPv4 alone where rule6 is given."""
-    if "rule" not in merged and "rule6" not in merged:
-        return (Rule("", families, jsontext.path(at("domains"))),) if has_domains else ()
-    grants = []
-    if "rule" in merged:
-        allowed = tuple(f for f in families if f == 4 or "rule6" not in merged)
-        grants += _parse_rules(merged["rule"], at("rule"), faults, allowed)
-    if "rule6" in merged:
-        grants += _parse_rules(merged["rule6"], at("rule6"), faults, tuple(f for f in families if f == 6))
-    return tuple(grants)
-
-
-def _parse_rules(value, place, faults, allowed=(4, 6)):
-    """Each Rule of a string or an array of strings; allowed: the families that it may hold for."""
-    texts = [(place, value)] if isinstance(value, str) else [(place + (i,), t) for i, t in enumerate(value)]
-    for at, text in texts:
-        text = text.strip()
-        what = rulesyntax.fault(text)
-        if what:
-            faults.add(at, what)
-            continue
-        families = rulesyntax.families(text)
-        if not families:
-            faults.add(at, "matches on both IPv4's and IPv6's header, which no packet has: make it two rules")
-        usable = tuple(f for f in families if f in allowed)
-        if families and allowed and not usable:
-            faults.add(at, f"matches IPv{families[0]} only, which the entry may not use: "
-                           "see its families, rule and rule6")
-        if usable:
-            yield Rule(text, usable, jsontext.path(at))
-
-
-def _parse_kernel(value, faults):
-    """Each Rule of the section "kernel": matches, and objects with a tunnel's mark and a match."""
-    for place, item in [(("kernel",), value)] if isinstance(value, str) else [
-            (("kernel", index), item) for index, item in enumerate(value)]:
-        if isinstance(item, str):
-            yield from _parse_rules(item, place, faults)
-        else:
-            for rule in _parse_rules(item["rule"], place + ("rule",), faults):
-                yield replace(rule, text=f"meta mark {item['mark']} {rule.text}".strip(), of_tunnel=True)
 
 
 def _parse_domains(value, place, data, faults, borrowers):

@@ -69,5 +69,5 @@ def _rules(value, place=()):
         return
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in pairs:
-        if not str(key).startswith("#"):
+        if not str(key).startswith("#") and key not in ("on", "not_on"):
             yield from _rules(below, place + (key,))

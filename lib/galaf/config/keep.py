@@ -65,8 +65,8 @@ def _additions(entry, values, grant, path):
 
 def _joined(own, more):
     """The rules that there are with more of them, as the file writes one or several."""
-    own = [own] if isinstance(own, str) else own
-    found = list(dict.fromkeys([*own, *more]))
+    own = own if isinstance(own, list) else [own]
+    found = own + [rule for rule in dict.fromkeys(more) if rule not in own]
     return found[0] if len(found) == 1 else found
 
 

@@ -107,6 +107,11 @@ def listed(rules):
     return rules if isinstance(rules, list) else [rules]
 
 
+def matches(rules):
+    """The matches of one rule or several, of which some may be objects with their networks."""
+    return [rule["rule"] if isinstance(rule, dict) else rule for rule in listed(rules)]
+
+
 def with_section(text, name):
     """The text of galaf_conf.json with an empty section of that name, unless it has one."""
     return text if name in json.loads(text) else jsontext.replace(text, (name,), {})

@@ -8,7 +8,7 @@ import re
 
 _STRING = re.compile(r'"[^"]*"')
 _STATUS = re.compile(r"\bct status (!= )?(\{[^}]*\}|\S+)")  # "dnat" is a state there, not a statement
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")       # as nft's scanner has it
 _FORBIDDEN_CHARACTERS = {";": "a semicolon", "#": "a comment sign", "\\": "a backslash"}
 _VERDICTS = frozenset("accept drop reject queue continue return jump goto vmap".split())
 _STATEMENTS = frozenset(
@@ -16,7 +16,8 @@ _STATEMENTS = frozenset(
     "log counter include define redefine undefine".split())
 _INTERFACE = re.compile(
     r'(?<![^ "}])(?<!\. )(?<!addr )(?<!mark )(?:meta )?(?P<side>[io])(?P<what>if(?:name|group|kind|type))'
-    r' ?(?:(?P<other>!=|neq?\b)|==|eq\b|) ?(?P<value>"[^"]*"|\{[^{}]*\}|[@$]?\w[\w.*-]*+)(?= ?(?:$|[a-zA-Z(]))')
+    r' ?(?:(?P<other>!=|neq?\b)|==|eq\b|) ?(?P<value>"[^"]*"|\{[^{}]*\}'
+    r'|@network/\w[\w.-]*+|[@$]?\w[\w.*-]*+)(?= ?(?:$|[a-zA-Z(]))')
 _INTERFACE_WORD = re.compile(r"[io]if(?:name|group|kind|type)|sdif(?:name)?")
 _COUNTING = frozenset("limit quota count numgen last".split())
 _FAMILY_WORDS = {"ip": 4, "icmp": 4, "ipv4": 4, "ip6": 6, "icmpv6": 6, "ipv6": 6}

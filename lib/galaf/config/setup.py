@@ -60,7 +60,7 @@ def roots(library, settings, asked=()):
     root = settings.users.get("root")
     had = {rule.text for rule in root.rules} if root else set()
     return [each.name for each in library if (each.section, each.account) == ("users", "root")
-            and each.name not in asked and not had.issuperset(known.listed(each.entry.get("rule", [])))]
+            and each.name not in asked and not had.issuperset(known.matches(each.entry.get("rule", [])))]
 
 
 def inbound(library, settings, ssh=None, asked=()):
@@ -85,7 +85,7 @@ def _may_serve(each, settings):
 
 def _served(each, settings):
     """Whether the file lets others reach each port of it, whoever these are."""
-    return all(_numbers(known.listed(rules)) <= _numbers([rule.text for rule in settings.inbound.get(name, ())])
+    return all(_numbers(known.matches(rules)) <= _numbers([rule.text for rule in settings.inbound.get(name, ())])
                for name, rules in each.inbound.items())
 
 
@@ -109,7 +109,7 @@ def _sorted(offers):
 def reach(value):
     """What an entry, or rules of "inbound", would allow, in words: "debian.org, ports 80 and 443"."""
     entry = value if isinstance(value, dict) else {"rule": value}
-    rules = [rule for key in ("rule", "rule6") for rule in known.listed(entry.get(key, []))]
+    rules = [rule for key in ("rule", "rule6") for rule in known.matches(entry.get(key, []))]
     domains = entry.get("domains") or []
     where = [", ".join(domains[:2]) + (f" and {len(domains) - 2} more" if domains[2:] else "")] if domains else []
     if any("daddr" in rule for rule in rules):

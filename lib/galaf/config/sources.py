@@ -185,7 +185,7 @@ class Sources:
 def _members(value):
     """The (place, value) of each thing that one file alone is to say: sections' members, and what is no section."""
     for key, below in value.items():
-        if key in ("config", "users", "groups", "inbound"):
+        if key in ("config", "users", "groups", "inbound", "networks"):
             yield from (((key, name), entry) for name, entry in below.items())
         elif not key.startswith("$"):
             yield (key,), below

@@ -234,7 +234,7 @@ def _with_rules(entry, values, rows, matches):
     for version, texts in matches.items():
         key = "rule6" if version == 6 and "rule6" in values else "rule"
         own = added.get(key, values.get(key, []))
-        own = [own] if isinstance(own, str) else own
+        own = own if isinstance(own, list) else [own]
         added[key] = own + [text for text in texts if text not in own]
     added = {key: value[0] if len(value) == 1 else value for key, value in added.items()}
     families = sorted({family(row) for row in rows} | set(entry.families))

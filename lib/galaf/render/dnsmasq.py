@@ -7,7 +7,8 @@ with strict DNS it answers each application's queries for its own names only.
 import dataclasses
 import itertools
 
-from ..config.conf import Entry, Rule
+from ..config.conf import Entry
+from ..config.rules import Rule
 from ..errors import GalafError
 from . import ruleset
 

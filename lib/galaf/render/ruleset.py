@@ -13,7 +13,7 @@ import re
 
 from .. import mark as marks
 from ..config import rulesyntax
-from . import grants, interfaces, refused
+from . import grants, interfaces, networks, refused
 from .lines import PROTO, block, chain, plain
 
 STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
@@ -46,6 +46,7 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     lines += _defines(entries, conf, ids)
     lines += _table(conf, [
         *_counter_sets(), *refused.sets(), *_domain_sets(entries), *_record_sets(entries), *_maps(),
+        *networks.sets(conf),
         *_timeouts(),
         *_chains(entries, ids)])
     lines += [(f"flush table inet {conf.table}", None)]
@@ -56,8 +57,8 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     lines += _table(conf, [
         *_marking(ids, ebpf), *_queries(conf, entries, ids, resolver), *_services(conf, ids, ebpf), *_answers(),
         *_keeping(conf, entries, ids), *_recording(entries), *refused.chains(conf.mode == "audit"),
-        *_grants(conf, entries)])
-    lines += _elements(conf, entries, ids)
+        *networks.names_out(conf, entries, ids), *_grants(conf, entries)])
+    lines += [*_elements(conf, entries, ids), *networks.elements(conf)]
     return lines
 
 
@@ -148,13 +149,16 @@ def _timeouts():
 def _chains(entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "mark_again", "queries_out", "queries_elsewhere", "queries_in", "unasked_out",
-             "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "told", "denied_out", "denied_in",
+             "names_out", "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "told",
+             "denied_out", "denied_in",
              "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
              "refused_out", "refused_in", "refused_forward"]
     yield from plain(*(f"chain {name} {{ }}" for name in names))
     yield from plain(*(f"chain mark_user_{mark} {{ }}" for mark in _user_marks(ids)))
     for entry in entries:
         yield f"chain {chain_of(entry)} {{ }}", None
+        if networks.is_bound(entry):
+            yield f"chain {networks.chain_of(entry)} {{ }}", None
         if entry.place[0] == "users":
             yield f"chain query_{entry.name} {{ }}", None
         if entry.record:
@@ -346,7 +350,8 @@ def _noting(entry, way):
 
 def _grants(conf, entries):
     for entry in entries:
-        asked = plain("jump unasked_out") if entry.place == ("users", "dnsmasq") and strict_dns(conf) else []
+        asks = entry.place == ("users", "dnsmasq") and strict_dns(conf)
+        asked = plain("jump unasked_out", "jump names_out") if asks else []
         audited = [("jump denied_out", entry.path), ("accept", entry.path)] if entry.mode == "audit" else []
         yield from chain(chain_of(entry), asked + [
             (line, rule.path) for rule in sorted(entry.rules, key=_kept(entry).__contains__)
