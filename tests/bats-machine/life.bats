@@ -119,6 +119,61 @@ enforced() {
     enforced
 }
 
+# shipped VERSION LINE: a package of that version with this line more in its galaf_conf.json, in the machine's /opt/shipped.
+shipped() {
+    local work=/run/machine/shipped
+    dpkg-deb -R "$BATS_TEST_DIRNAME/../../$DEB" "$work"
+    sed -i "/^Version:/s/ .*/ $1/" "$work/DEBIAN/control"
+    printf %s "$2" >>"$work/etc/galaf/galaf_conf.json"
+    mkdir -p /run/machine/tree/opt/shipped
+    passes dpkg-deb --root-owner-group -b "$work" "/run/machine/tree/opt/shipped/$1.deb"
+    rm -r "$work"
+}
+
+# same_as_ever SINCE: enforced, the file is as it was edited, and nothing else has left since then.
+same_as_ever() {
+    enforced
+    same "$edited" "$(on sha256sum /etc/galaf/galaf_conf.json)" "the edited file"
+    same "" "$(sent "$1" "$ROGUE" | head -n 5)" "what the rogue sent"
+}
+
+@test "another galaf_conf.json is shipped: dpkg asks, and until it is answered all goes on as before" {
+    edited=$(on sha256sum /etc/galaf/galaf_conf.json)
+    shipped 1000.0 $'\n'
+    shipped 1001.0 ""
+    forget_tries
+    since=$(now)
+    fails 100 install /opt/shipped/1000.0.deb       # nobody answers: DEBIAN_FRONTEND is debconf's
+    says "*** galaf_conf.json (Y/I/N/O/D/Z) [default=N] ?" "end of file on stdin at conffile prompt"
+    passes on dpkg-query -W -f '${Status}' galaf
+    says_not "ok installed"
+    same_as_ever "$since"
+
+    mkfifo /run/machine/tree/opt/shipped/typed
+    on sh -c 'dpkg --configure -a <>/opt/shipped/typed >/opt/shipped/asked 2>&1' 3>&- 4>&- &
+    asking=$!
+    eventually 60 on grep -q 'default=N' /opt/shipped/asked
+    same_as_ever "$since"
+    echo Y | put /opt/shipped/typed   # the package's in the place of the edited one
+    wait "$asking"
+    passes on cat /opt/shipped/asked
+    says "the rules are active as they were kept"
+    enforced
+    fails 1 on grep '"web"' /etc/galaf/galaf_conf.json
+    passes on galaf_doctor file
+    says "sudo galaf_config --diff"
+    passes on mv /etc/galaf/galaf_conf.json.dpkg-old /etc/galaf/galaf_conf.json
+    same_as_ever "$since"
+
+    passes install -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold /opt/shipped/1001.0.deb
+    says_not "default=N"
+    same_as_ever "$since"
+    passes on dpkg-query -W -f '${Version} ${Status}' galaf
+    same "1001.0 install ok installed" "$output"
+    rm -r /run/machine/tree/opt/shipped
+    tried
+}
+
 # slipped WHAT: says how many of the rogue's packets are on the wire since then; all within less than a second.
 slipped() {
     local packets open
