@@ -84,7 +84,7 @@ narrow() { echo '{ "groups": { "web": { "rule": "tcp dport 443" } } }' >"$CONF";
     refuses 80
 }
 
-@test "on a terminal: 60 seconds for an answer, then back; asked where inbound shrinks, and the first time" {
+@test "on a terminal: 60 seconds for an answer, then back, and at once where it is closed; asked where inbound shrinks, and the first time" {
     narrow
     mkfifo /tmp/typed
     script --quiet --return --command galaf_config /dev/null </tmp/typed >/tmp/asked 3>&- 4>&- &
@@ -112,6 +112,14 @@ print(round(json.load(open("/var/lib/galaf/trial"))["until"] - time.clock_gettim
     says "Keep these rules? [y/N]" "not kept: generation"
     passes nft list chain inet galaf inbound
     says "tcp dport 22"
+
+    narrow
+    rm /tmp/asked
+    script --quiet --command galaf_config /dev/null < <(exec sleep 120 3>&- 4>&-) >/tmp/asked 3>&- 4>&- &
+    eventually 60 grep -qs 'y/N' /tmp/asked
+    kill -KILL $!       # the terminal is closed
+    eventually 45 test ! -e /var/lib/galaf/trial || complain "the rules before are not back"
+    reaches 80
 
     galaf_firewall stop
     rm -rf /var/lib/galaf/good /var/lib/galaf/generations

@@ -202,7 +202,7 @@ refused() {
     same "$before" "$(all_of_it)"
 }
 
-@test "on trial: no, Ctrl-C, the end of input and a file that changes meanwhile bring the rules before back at once" {
+@test "on trial: no, Ctrl-C, the end of input, a closed terminal and a file that changes meanwhile bring the rules before back at once" {
     passes galaf_config --yes
     before=$(all_of_it)
     for keys in 'ja\nn\n' '\003' '\004'; do
@@ -211,6 +211,13 @@ refused() {
         says "Keep these rules?" "galaf_setup: generation " "is active again"
         says_not Traceback
         diff <(echo "$before") <(all_of_it) >/tmp/other || complain "not as before, after $keys" "$(cat /tmp/other)"
+        [ ! -e /var/lib/galaf/trial ]
+    done
+    for signal in HUP TERM; do      # a terminal that is closed has the first sent
+        on_trial_then '' pkill "-$signal" -f '^/usr/bin/python3 .*galaf_setup$'
+        ended 1
+        says_not Traceback
+        diff <(echo "$before") <(all_of_it) >/tmp/other || complain "not as before, after $signal" "$(cat /tmp/other)"
         [ ! -e /var/lib/galaf/trial ]
     done
     on_trial_then 'y\n' bash -c "echo >>$CONF"
