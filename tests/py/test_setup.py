@@ -90,8 +90,8 @@ def test_every_known_entry_can_be_said():
     """Each is offered with words of its own, and "any port" is said where a rule names none."""
     for each in known.every():
         for offer in [setup.Offer(each)] * bool(each.section) + [setup.Offer(each, True)] * bool(each.inbound):
-            said = offer.described()
-            assert said.startswith(each.summary + ": ") and not said.endswith(": ")
+            said, what = offer.described(), offer.inbound and each.serves or each.summary
+            assert said.startswith(what + ": ") and not said.endswith(": ")
             assert "any port" in said or any(character.isdigit() for character in said) or "pings" in said
 
 

@@ -14,7 +14,7 @@ from ..errors import GalafError
 from . import jsontext
 
 KEYS = {"summary": str, "topic": str, "packages": list, "program": str, "menu": list, "services": list,
-        "rests_on": list, "groups": dict, "users": dict, "inbound": dict}
+        "rests_on": list, "serves": str, "groups": dict, "users": dict, "inbound": dict}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Known:
     """One file of the library.
 
     name: the file's, without .json; section: "groups", "users", or None where it is "inbound" alone; account: the
-    group or user that the entry is of; program: the path by which one sees whether it is installed.
+    group or user that the entry is of; program: the path by which one sees whether it is installed; serves: what
+    others reach by "inbound", where that is another thing than summary says.
     """
     name: str
     summary: str
@@ -33,6 +34,7 @@ class Known:
     account: str = None
     entry: dict = field(default_factory=dict)
     inbound: dict = field(default_factory=dict)
+    serves: str = ""
     menu: tuple = ()
     services: tuple = ()
     rests_on: tuple = ()
@@ -70,7 +72,8 @@ def read(name):
         (account, entry), = data[section].items() if section else [(None, {})]
         program = data.get("program") or entry["execv"][0]
         return Known(name, data["summary"], data["topic"], tuple(data["packages"]), program, section, account, entry,
-                     data.get("inbound", {}), *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on")))
+                     data.get("inbound", {}), data.get("serves", ""),
+                     *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise GalafError(f"{file}: damaged ({error!r}): reinstall galaf") from None
 

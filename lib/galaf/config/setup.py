@@ -39,7 +39,8 @@ class Offer:
         """What it is and what it would allow, in a line."""
         what = self.known.inbound.values() if self.inbound else [self.known.entry]
         granted = "; ".join(dict.fromkeys(map(reach, what)))
-        return f"{self.known.summary}: {granted}" + (f" ({self.why})" if self.why else "")
+        summary = self.inbound and self.known.serves or self.known.summary
+        return f"{summary}: {granted}" + (f" ({self.why})" if self.why else "")
 
 
 def entries(library, settings, asked=()):
