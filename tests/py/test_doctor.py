@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What galaf_doctor makes of texts; what it finds on a machine is in tests/bats/doctor.bats."""
+import ast
 import copy
 import json
 import os
@@ -10,7 +11,7 @@ import pytest
 from conftest import TOP
 
 from galaf import checks, mark
-from galaf.checks import cgroup1, deputies, results, rules, strict_dns
+from galaf.checks import cgroup1, deputies, results, rules, strict_dns, tries
 from galaf.config import conf, jsontext
 from galaf.system import accounts, executables, iprule, other_firewalls
 
@@ -199,3 +200,27 @@ def test_rename_a_member():
 def test_open_dns_is_fixed_where_it_was_opened(settings, key):
     result = strict_dns.check(SimpleNamespace(conf=conf.Conf(**settings)))
     assert result.state == results.WARNING and result.fix.startswith(f'take "{key}"')
+
+
+# What root alone can carry out: commands as a fix of galaf_doctor's may name them.
+ROOTS = re.compile(r"(?<![\w/-])(galaf_(config|mark|firewall|dns|group|allow)\b|systemctl (enable|revert|restart)"
+                   r"|apt |ln -s|service |dpkg-reconfigure|gpasswd|usermod|groupmod|modprobe|homectl update|nft list"
+                   r"|ip6?tables-legacy-save)")
+
+
+def fixes():
+    """Where the checks have it, and the text of each fix, with what is looked up in its place as ""."""
+    for file in sorted((TOP / "lib/galaf/checks").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Result":
+                for fix in [*node.args[2:], *(key.value for key in node.keywords if key.arg == "fix")]:
+                    texts = [part.value for part in ast.walk(fix)
+                             if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                    yield from ((f"{file.name}:{node.lineno}", text) for text in texts)
+
+
+def test_a_fix_can_be_typed_as_it_stands():
+    """Who has called the doctor by sudo can call what it says: what needs root has its sudo."""
+    assert len(list(fixes())) > 40
+    for place, text in [*fixes(), ("iprule.py", iprule.FIX), ("tries.py", tries.NEW_SKELETON)]:
+        assert all(text[:found.start()].endswith("sudo ") for found in ROOTS.finditer(text)), f"{place}: {text}"

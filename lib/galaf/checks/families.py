@@ -16,15 +16,15 @@ def check(known):
     outcome, listed = probe.other_sockets(), known.conf.socket_families
     if families.MAP.exists() and {FAMILIES[name] for name in listed} != families.opened():
         return Result(BROKEN, 'the kernel opens other families of sockets than "socket_families" names',
-                      "galaf_mark start")
+                      "sudo galaf_mark start")
     if listed and (outcome != "made" or "pppox" in listed):
         return Result(WARNING, f"any program may have sockets of {', '.join(listed)}, which the rules do not see",
-                      'take out of "socket_families" what nothing needs, and run galaf_config')
+                      'take out of "socket_families" what nothing needs, and run sudo galaf_config')
     if outcome == "refused":
         return Result(OK, "a program outside every group has no socket that the rules do not see")
     if outcome == "none":
         return Result(OK, "no program is given PPPoE's sockets, by /etc/modprobe.d or by this kernel")
-    start = ("galaf_mark start, which says why if the kernel can't guard them" if known.meta.get("ebpf", True)
-             else "galaf_config without --no-ebpf")
+    start = ("sudo galaf_mark start, which says why if the kernel can't guard them" if known.meta.get("ebpf", True)
+             else "sudo galaf_config without --no-ebpf")
     return Result(BROKEN, "any program may send Ethernet frames, by PPPoE's sockets, which the rules do not see",
-                  f"{start}; or ln -s {DENIED_MODULES} /etc/modprobe.d/; modprobe -r pppoe")
+                  f"{start}; or sudo ln -s {DENIED_MODULES} /etc/modprobe.d/; sudo modprobe -r pppoe")

@@ -11,10 +11,11 @@ def check(known):
         plan = Plan(paths.CONF, known.meta.get("ebpf", True))
     except GalafError as error:
         return Result(WARNING, f"galaf_conf.json has faults, and is not what is loaded: {str(error).splitlines()[0]}",
-                      "fix it and run galaf_config")
+                      "fix it and run sudo galaf_config")
     changed = [name for name in ("ruleset.nft", "dnsmasq.conf", "launch", "sysctl.conf", "socket_families", "untold")
                if plan.texts[name] != generation.text(known.folder, name)]
     if changed or plan.new_groups:
         return Result(WARNING, f"galaf_conf.json, /etc/galaf/nftables.d or this machine's accounts have changed since: "
-                               f"another {few(changed) or 'group'} would be made", "galaf_config --diff, galaf_config")
+                               f"another {few(changed) or 'group'} would be made",
+                               "sudo galaf_config --diff, sudo galaf_config")
     return Result(OK, "galaf_conf.json is what is loaded")

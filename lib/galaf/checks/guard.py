@@ -15,4 +15,4 @@ def check(_known):
         return Result(OK, "galaf-guard loads the rules again where another program flushes them")
     return Result(WARNING, f"galaf-guard {'does not run' if enabled else 'is not enabled'}: after nft flush ruleset, "
                            "as restarting Debian's nftables does, nothing is enforced",
-                  "systemctl enable --now galaf-guard")
+                  "sudo systemctl enable --now galaf-guard")

@@ -16,7 +16,8 @@ def check(known):
     outcome = probe.enter_namespace()
     if outcome == "entered":
         return Result(WARNING, f"any program of the user's can enter the user namespaces that {few(found)} may make, "
-                               "and take the group", "galaf_mark start, which says why if the kernel can't guard them"
-                      if known.meta.get("ebpf", True) else "galaf_config without --no-ebpf")
+                               "and take the group",
+                      "sudo galaf_mark start, which says why if the kernel can't guard them"
+                      if known.meta.get("ebpf", True) else "sudo galaf_config without --no-ebpf")
     return Result(OK, "no user namespaces are made on this machine" if outcome == "none"
                   else "a program was refused to enter the user namespace of an application")

@@ -14,7 +14,7 @@ def check(known):
                if not number and name not in ("galaf_capable", "galaf_families")]
     if not said["marked"]:
         return Result(BROKEN, "sockets are not marked: accounting is partial",
-                      "galaf_mark start")
+                      "sudo galaf_mark start")
     if lacking:
-        return Result(WARNING, f"not attached at {said['cgroup2']}: {few(lacking)}", "galaf_mark start")
+        return Result(WARNING, f"not attached at {said['cgroup2']}: {few(lacking)}", "sudo galaf_mark start")
     return Result(OK, f"the eBPF programs are attached at {said['cgroup2']}, and sockets are marked")

@@ -27,9 +27,10 @@ def check(known):
             found.append(f"{name} has the administrator {administrators}")
     if found:
         return Result(BROKEN, few(found),
-                      "gpasswd --delete USER GROUP; gpasswd --remove-password GROUP; gpasswd --administrators '' GROUP;"
-                      " usermod --gid OTHER USER; of systemd-homed's users: homectl update USER --member-of=; and where"
-                      " it is no application's: groupmod --gid OTHER GROUP")
+                      "sudo gpasswd --delete USER GROUP; sudo gpasswd --remove-password GROUP; "
+                      "sudo gpasswd --administrators '' GROUP; sudo usermod --gid OTHER USER; of systemd-homed's "
+                      "users: sudo homectl update USER --member-of=; and where it is no application's: "
+                      "sudo groupmod --gid OTHER GROUP")
     return Result(OK, f"none of {len(made)} application groups has members or a password")
 
 

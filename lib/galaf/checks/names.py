@@ -17,14 +17,14 @@ def check(known):
     missing = [link for link in resolver.LINKS[resolver.service()] if not link.exists()]
     if missing:
         return Result(BROKEN, f"{resolver.service()}'s dnsmasq does not read galaf's options: it lacks "
-                              f"{few(missing)}", "galaf_dns connect")
+                              f"{few(missing)}", "sudo galaf_dns connect")
     servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
     if servers != ["127.0.0.1"]:
         return Result(BROKEN, f"/etc/resolv.conf points at {few(servers) or 'no server'}, not to 127.0.0.1 alone",
                       "let it say only: nameserver 127.0.0.1")
     if resolver.outdated():
         return Result(BROKEN, f"{resolver.service()}'s dnsmasq has not read the options that belong to the rules",
-                      "galaf_config")
+                      "sudo galaf_config")
     silenced = resolver.silenced(known.conf, known.ids)
     if silenced:
         why, _, fix = silenced.partition(": ")

@@ -17,7 +17,7 @@ def check(known):
               if 1 < count < 0xFFFFFFFF and first <= high and low < first + count]
     if found:
         return Result(BROKEN, f"a user namespace has, or /etc/subgid gives, gids from {low} to {high}: {few(found)}",
-                      "give other numbers: usermod --del-subgids FIRST-LAST --add-subgids FIRST-LAST NAME")
+                      "give other numbers: sudo usermod --del-subgids FIRST-LAST --add-subgids FIRST-LAST NAME")
     return Result(OK, f"no one may map a gid from {low} to {high} into a user namespace")
 
 

@@ -31,7 +31,7 @@ def asked(conf):
     allowed = list(seat.allowed())
     if allowed:
         yield Result(BROKEN, f"{WHO} {few(allowed)}, past the rules",
-                     f"galaf_firewall start; see what else {seat.POLKIT.parent} and {seat.BUS.parent} have")
+                     f"sudo galaf_firewall start; see what else {seat.POLKIT.parent} and {seat.BUS.parent} have")
 
 
 def others():
@@ -39,8 +39,8 @@ def others():
     members, profiles = seat.members(), seat.own_profiles()
     if members:
         yield Result(BROKEN, f"the group netdev has {few(members)}, whose programs may send frames past the rules, by "
-                             "wpa_supplicant or iwd", "gpasswd --delete USER netdev, and a new login: NetworkManager "
-                                                      "needs nobody in there")
+                             "wpa_supplicant or iwd", "sudo gpasswd --delete USER netdev, and a new login: "
+                                                      "NetworkManager needs nobody in there")
     if profiles:
         yield Result(WARNING, "users have made connections that their programs may bring up, past the rules: "
-                              f"{few(profiles)}", "nmcli connection show NAME; nmcli connection delete NAME")
+                              f"{few(profiles)}", "nmcli connection show NAME; sudo nmcli connection delete NAME")

@@ -16,5 +16,5 @@ def check(_known):
     found += ["systemd-resolved"] if os.path.exists("/run/systemd/resolve/io.systemd.Resolve") else []
     if found:
         return Result(WARNING, f"names are resolved by a service for any program: {few(found)}: it is refused, or "
-                               "if it has an entry, is a way out", "apt remove it")
+                               "if it has an entry, is a way out", "sudo apt remove it")
     return Result(OK, "no service resolves names on behalf of others")

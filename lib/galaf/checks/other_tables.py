@@ -13,6 +13,6 @@ def check(known):
     found = other_firewalls.acting(known.meta.get("table", "galaf"))
     if found:
         return Result(WARNING, f"rules of others: {few(found)}",
-                      "see nft list ruleset, iptables-legacy-save and ip6tables-legacy-save; what is redirected to a "
-                      "local proxy is out of galaf's sight")
+                      "see sudo nft list ruleset, sudo iptables-legacy-save and sudo ip6tables-legacy-save; what is "
+                      "redirected to a local proxy is out of galaf's sight")
     return Result(OK, "no other table redirects, or sets marks")

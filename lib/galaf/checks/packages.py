@@ -14,7 +14,7 @@ def check(_known):
     old = [f"{name} {found.get(name, 'is missing')}" for name, least in
            (("nftables", Version("1.0.6")), ("dnsmasq-base", resolver.OLDEST)) if found.get(name, Version("0")) < least]
     if old:
-        return Result(BROKEN, f"too old: {few(old)}", "apt upgrade")
+        return Result(BROKEN, f"too old: {few(old)}", "sudo apt upgrade")
     return Result(OK, f"nftables {found['nftables']}, dnsmasq-base {found['dnsmasq-base']}")
 
 

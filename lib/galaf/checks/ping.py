@@ -11,5 +11,5 @@ def check(known):
     low, high = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text(encoding="ascii").split())
     if wanted and not low <= PING_GIDS[0] <= PING_GIDS[1] <= high:
         return Result(BROKEN, f"net.ipv4.ping_group_range is {low} {high}, so {few(wanted)} can't ping",
-                      "galaf_firewall start; if it comes again, see what sets it in sysctl.d(5)")
+                      "sudo galaf_firewall start; if it comes again, see what sets it in sysctl.d(5)")
     return Result(OK, f"net.ipv4.ping_group_range is {low} {high}")

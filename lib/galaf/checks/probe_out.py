@@ -23,8 +23,8 @@ def probed(family, outcome):
         return Result(WARNING, f"{who} was not tried over IPv{family}: there is no route", "try again with a network")
     if not outcome.counted:
         return Result(BROKEN, f"{who} tried {outcome.address}: {outcome.error}, and these rules did not refuse it",
-                      "galaf_firewall start; see what else is in: nft list ruleset")
+                      "sudo galaf_firewall start; see what else is in: sudo nft list ruleset")
     if outcome.error != "ECONNREFUSED":
         return Result(BROKEN, f"{who} tried {outcome.address}: {outcome.error}, though it should be refused at once",
-                      "see: nft list ruleset")
+                      "see: sudo nft list ruleset")
     return Result(OK, f"{who} was refused {outcome.address} after {outcome.seconds * 1000:.0f} ms")

@@ -15,18 +15,19 @@ from .results import BROKEN, OK, Result, WARNING, few
 
 def check(known):
     if known.folder is None:
-        return Result(BROKEN, "no rules are kept: nothing is enforced", "edit galaf_conf.json and run galaf_config")
+        return Result(BROKEN, "no rules are kept: nothing is enforced",
+                      "edit galaf_conf.json and run sudo galaf_config")
     damage = known.damage or damaged(known.folder)
     if damage:
         return Result(BROKEN, "the kept generation is damaged, and the next boot may not load it: "
-                              f"{few(damage.splitlines()[:1])}", "galaf_config")
+                              f"{few(damage.splitlines()[:1])}", "sudo galaf_config")
     table = known.meta["table"]
     if not nft.loaded(table):
-        return Result(BROKEN, f"the table inet {table} is not loaded: nothing is enforced", "galaf_firewall start")
+        return Result(BROKEN, f"the table inet {table} is not loaded: nothing is enforced", "sudo galaf_firewall start")
     other = sorted(differences(kept_in_kernel(known.folder, table), run("nft", "-j", "list", "table", "inet", table)))
     if other:
         return Result(BROKEN, f"the kernel's table inet {table} is not the kept one: {few(other)}",
-                      "galaf_firewall start")
+                      "sudo galaf_firewall start")
     if known.conf.mode == "audit":
         return Result(BROKEN, "audit mode: nothing is refused, only counted", 'take "mode" out of $.config')
     audited = [entry.path for entry in known.conf.entries() if entry.mode == "audit"]
@@ -35,7 +36,7 @@ def check(known):
     allowed = granted.alive(table)
     if allowed:
         return Result(WARNING, f"{len(allowed)} permissions are for now, beside galaf_conf.json",
-                      "galaf_allow --list shows them, galaf_allow --end all ends them")
+                      "sudo galaf_allow --list shows them, sudo galaf_allow --end all ends them")
     return Result(OK, f"table inet {table}, generation {known.folder.name}, is loaded as it was kept")
 
 

@@ -18,7 +18,7 @@ def check(_known):
     named = [f"{_name(one.uid)}'s {one.what}, since {sessions.clock(one.since)}" for one in lacking]
     again = " ".join(sorted({f"user@{one.uid}.service" for one in lacking}))
     return Result(WARNING, f"started without galaf's menu entries and commands: {few(named)}",
-                  f"log out of all sessions and in again; systemctl restart {again} ends these too")
+                  f"log out of all sessions and in again; sudo systemctl restart {again} ends these too")
 
 
 def _name(uid):

@@ -12,5 +12,5 @@ def check(_known):
              and path not in (LAUNCHER, "/usr/bin/newgidmap")]
     if found:
         return Result(BROKEN, f"cap_setgid, and with it every application group, is given to {few(found)}",
-                      "setcap -r, unless the program is meant to have it")
+                      "sudo setcap -r, unless the program is meant to have it")
     return Result(OK, "no other file has cap_setgid")

@@ -25,9 +25,9 @@ def asked(said):
         return None
     if said == "silent":
         return Result(BROKEN, f"nothing answers at {SERVER}, so nobody resolves names",
-                      f"service {resolver.service() or 'dnsmasq'} restart")
+                      f"sudo service {resolver.service() or 'dnsmasq'} restart")
     return Result(BROKEN, f"a name asked for by a program outside every group is answered: {said}",
-                  "galaf_dns connect; galaf_config")
+                  "sudo galaf_dns connect; sudo galaf_config")
 
 
 def hurried():
@@ -35,7 +35,7 @@ def hurried():
     passed, sent = probe.hurry(SERVER)
     if passed:
         yield Result(BROKEN, f"{passed} of {sent} queries by a program outside every group were answered: they pass "
-                             "dnsmasq's allow-list", f"galaf_dns connect; {NEW_SKELETON}")
+                             "dnsmasq's allow-list", f"sudo galaf_dns connect; {NEW_SKELETON}")
     else:
         yield Result(OK, f"a name asked for by a program outside every group is refused, and {sent} more in a row")
 
@@ -47,8 +47,8 @@ def crooked(known):
     passes = ("queries that are more than plain questions reach dnsmasq: an application with domains can show the next "
               "name server other names")
     if not known.meta.get("ebpf", True):
-        return Result(WARNING, f"{passes}, as chosen by --no-ebpf", "galaf_config, without --no-ebpf")
-    return Result(BROKEN, passes, f"galaf_mark start; galaf_config; {NEW_SKELETON}")
+        return Result(WARNING, f"{passes}, as chosen by --no-ebpf", "sudo galaf_config, without --no-ebpf")
+    return Result(BROKEN, passes, f"sudo galaf_mark start; sudo galaf_config; {NEW_SKELETON}")
 
 
 def elsewhere():

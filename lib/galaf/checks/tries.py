@@ -7,17 +7,17 @@ from ..system import nft, probe
 from ..system.run import run
 from .results import BROKEN, WARNING, Result
 
-NEW_SKELETON = "take the package's /etc/galaf/nftables.d/galaf.nft, and run galaf_config"
+NEW_SKELETON = "take the package's /etc/galaf/nftables.d/galaf.nft, and run sudo galaf_config"
 SERVER = "127.0.0.1"
 
 
 def untried(known):
     """The Result where a program that should be refused can't be tried; None if it can."""
     if known.folder is None or not nft.loaded(known.meta["table"]):
-        return Result(BROKEN, "not tried, since no rules are loaded", "galaf_config, or galaf_firewall start")
+        return Result(BROKEN, "not tried, since no rules are loaded", "sudo galaf_config, or sudo galaf_firewall start")
     if known.meta.get("mode") == "audit":
         return Result(WARNING, "not tried, since the mode is audit and nothing is refused",
-                      'galaf_config with "mode": "enforce"')
+                      'sudo galaf_config with "mode": "enforce"')
     if probe.STRANGER in known.ids.users.values():
         return Result(WARNING, f"not tried, since the user with the uid {probe.STRANGER} has an entry",
                       "give that user another uid")

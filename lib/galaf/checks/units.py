@@ -17,6 +17,6 @@ def check(_known):
         if not re.search(r"^Before=.*\bnetwork-pre\.target\b", text, re.MULTILINE):
             found.append(f"{unit or name} does not come before network-pre.target")
     if found:
-        return Result(BROKEN, few(found), "systemctl enable galaf-mark galaf-firewall, systemctl revert galaf-mark "
-                                          "galaf-firewall")
+        return Result(BROKEN, few(found), "sudo systemctl enable galaf-mark galaf-firewall, "
+                                          "sudo systemctl revert galaf-mark galaf-firewall")
     return Result(OK, "galaf-mark and galaf-firewall come before any network at boot")

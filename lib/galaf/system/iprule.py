@@ -7,7 +7,7 @@ import pwd
 from .. import mark
 from .run import run
 
-FIX = "galaf_config --no-ebpf, or another gid for the group"
+FIX = "sudo galaf_config --no-ebpf, or another gid for the group"
 
 
 def taken(ids):

@@ -59,17 +59,17 @@ def obstacle():
     """Why domains can't work on this machine and how to fix it, as a sentence; None if they can."""
     if service() is None:
         return ("neither NetworkManager nor the dnsmasq package is installed, so nothing turns domains into "
-                "addresses: apt install network-manager, or dnsmasq")
+                "addresses: sudo apt install network-manager, or dnsmasq")
     link = os.path.realpath("/etc/resolv.conf")
     if link.startswith("/run/systemd/resolve/"):
-        return ("systemd-resolved owns /etc/resolv.conf, so dnsmasq is not asked: apt remove systemd-resolved, "
+        return ("systemd-resolved owns /etc/resolv.conf, so dnsmasq is not asked: sudo apt remove systemd-resolved, "
                 "or make /etc/resolv.conf a file of its own")
     if service() == "dnsmasq" and _NETWORK_MANAGER.exists() and any(map(os.path.lexists, LINKS["NetworkManager"])):
         return ("NetworkManager runs a dnsmasq of its own for galaf, and the dnsmasq package's wants the same port: "
-                "apt remove dnsmasq, or galaf_dns disconnect and apt remove network-manager")
+                "sudo apt remove dnsmasq, or sudo galaf_dns disconnect and sudo apt remove network-manager")
     if service() == "dnsmasq" and not _asked():
         return ("/etc/resolv.conf does not name 127.0.0.1, so the dnsmasq service is not asked: make it do so, or with "
-                "NetworkManager, which writes that file, apt remove dnsmasq: it runs a dnsmasq of its own")
+                "NetworkManager, which writes that file, sudo apt remove dnsmasq: it runs a dnsmasq of its own")
     validating = _setting("dnssec")
     if validating:
         return (f"{validating} has dnsmasq validate DNSSEC, which needs its cache, and an answer from that enters no "
