@@ -60,8 +60,10 @@ def prepare(configuration, without=()):
     setting("net/ipv4/ping_group_range", "0 2147483647")      # as systemd sets it on Debian 13
     for address in RESOLVERS if FETCHED else ("127.0.0.1", *RESOLVERS):
         options, user = ("/dev/null", "resolver") if address in RESOLVERS else (OPTIONS, "dnsmasq")
-        command("dnsmasq", f"--conf-file={options}", "--no-resolv", "--no-hosts", f"--user={user}", "--bind-interfaces",
-                "--server=192.0.2.1", f"--listen-address={address}", "--cache-size=0", f"--pid-file=/run/{address}.pid")
+        # In the C locale: in another Debian 13's refuses every mark in its options, as run.py says.
+        command("env", "LC_ALL=C", "dnsmasq", f"--conf-file={options}", "--no-resolv", "--no-hosts", f"--user={user}",
+                "--bind-interfaces", "--server=192.0.2.1", f"--listen-address={address}", "--cache-size=0",
+                f"--pid-file=/run/{address}.pid")
     take_out(without)
 
 
