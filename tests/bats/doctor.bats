@@ -206,7 +206,7 @@ stops() {
 }
 no_server() { [ ! -e "/proc/${server#pid=}" ]; }
 
-@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone; keyutils" {
+@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone; keyutils; sudo" {
     finds ok deputies "there is none"
     [ ! -e /usr/sbin/cupsd ]
     : >/usr/sbin/cupsd
@@ -235,6 +235,10 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     passes galaf_config --yes
     finds warning deputies 'by $.users.root any program can have keyutils look any name up'
     rm /usr/sbin/key.dns_resolver
+    [ ! -e /usr/bin/sudo ]
+    : >/usr/bin/sudo
+    finds warning deputies 'by $.users.root any program can have sudo look any name up'
+    rm /usr/bin/sudo
 }
 
 @test "services: a proxy of a user's, with and without an entry, and one that an application runs" {

@@ -23,6 +23,8 @@ DEPUTIES = (
     Deputy("/usr/libexec/realmd", ("root",), "tcp", "realmd look for a domain at any address"),
     # set-uid root: its option "socket" connects before anything else, and asks for no privilege
     Deputy("/usr/sbin/pppd", ("root",), "tcp", "pppd connect to any address, if its user is in the group dip"),
+    # set-uid root: Debian builds it with "fqdn" on, which looks the host up before anybody is asked for a password
+    Deputy("/usr/bin/sudo", ("root",), None, "sudo look any name up, by sudo -l -h NAME"),
     # request_key(2): root looks up what the key is called, where NFS, CIFS, Ceph or AFS has brought the kind of key
     Deputy("/usr/sbin/key.dns_resolver", ("root",), None, "keyutils look any name up for the kernel"),
     Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
