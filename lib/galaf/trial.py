@@ -20,7 +20,8 @@ def noted():
     """What is noted of a trial that is on, or None.
 
     "before": a generation's number, or None; "boot": the boot it began in, and "until": seconds on that boot's
-    clock; for a span of audit, which goes on over a reboot, "boot" is None and "until" counts from 1970.
+    clock; for a span of audit, which goes on over a reboot, "boot" is None, and "until" and "since", when it began,
+    count from 1970.
     """
     try:
         note = json.loads(TRIAL.read_text(encoding="utf-8"))
@@ -44,7 +45,8 @@ def begin(seconds):
 
 def begin_audit(before, seconds):
     """Arms the return from audit to a generation, None for no firewall, in so many seconds of the wall's clock."""
-    _begin({"before": before and before.name, "boot": None, "until": int(time.time()) + seconds})
+    now = int(time.time())
+    _begin({"before": before and before.name, "boot": None, "since": now, "until": now + seconds})
 
 
 def _begin(note):
@@ -68,9 +70,13 @@ def restart_clock(seconds):
 
 
 def left(note):
-    """The seconds that a trial or a span of audit still has; 0 where its time is up, or another boot's was."""
+    """The seconds that a trial or a span of audit still has; 0 where its time is up, or another boot's was.
+
+    A wall's clock that is before a span's beginning was set back, and would keep the audit on for as long: it is up.
+    """
     if note["boot"] is None:
-        return max(note["until"] - int(time.time()), 0)
+        now = int(time.time())
+        return max(note["until"] - now, 0) if now >= note.get("since", 0) else 0
     return max(note["until"] - _clock(), 0) if note["boot"] == _boot() else 0
 
 
