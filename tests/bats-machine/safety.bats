@@ -373,12 +373,14 @@ back() { [ ! -e /run/machine/tree/var/lib/galaf/trial ] && cmp -s /run/machine/{
 # moment WHAT UNIT: when that was, in microseconds of the kernel's clock.
 moment() { on systemctl show --value --property "$1TimestampMonotonic" "$2"; }
 
-@test "what loads the rules at boot has ended before NetworkManager starts, and needs neither D-Bus nor /usr/local" {
+@test "what loads the rules at boot has ended before NetworkManager and a user's programs start, and needs neither D-Bus nor /usr/local" {
     passes reboot
     network=$(moment ExecMainStart NetworkManager)
+    users=$(moment ActiveEnter sysinit.target)      # cron starts after it, for one
     for unit in galaf-mark galaf-firewall; do
         ended=$(moment ExecMainExit "$unit")
         [ "$ended" -gt 0 ] && [ "$ended" -lt "$network" ] || complain "$unit ended at $ended us, NetworkManager began at $network us"
+        [ "$ended" -lt "$users" ] || complain "$unit ended at $ended us, users' programs may run from $users us on"
     done
     passes on systemd-run --quiet --wait --pipe -p "InaccessiblePaths=/usr/local /run/dbus" \
         sh -c '[ ! -e /usr/local/bin ] && [ ! -e /run/dbus/system_bus_socket ] && galaf_mark start && galaf_firewall reload'
