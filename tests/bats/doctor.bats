@@ -709,6 +709,25 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     ip link del wg0
 }
 
+@test "sharing: a connection is shared with others, without its rules" {
+    finds ok sharing "no connection is shared"
+    ip link add share0 type bridge
+    ip addr add 10.42.0.1/24 dev share0
+    ip link set share0 up
+    # as NetworkManager starts it
+    dnsmasq --conf-file=/dev/null --no-hosts --bind-interfaces --except-interface=lo --listen-address=10.42.0.1 \
+        --dhcp-range=10.42.0.10,10.42.0.254,60m --dhcp-leasefile=/tmp/leases --pid-file=/run/nm-dnsmasq-share0.pid
+    finds warning sharing "share0 is shared with others, who get no address, resolve no name, reach nothing"
+    galaf_group add --inbound sharing
+    galaf_config --yes
+    finds warning sharing "share0 is shared with others, who get no address" "sharing-dhcp"
+    galaf_config --set '$.users.root' '{ "known": "sharing-dhcp" }'
+    galaf_config --yes
+    finds ok sharing share0
+    kill "$(cat /run/nm-dnsmasq-share0.pid)"
+    ip link del share0
+}
+
 @test "ping: the kernel's range is another" {
     finds ok ping "57344 57359"
     sysctl -qw net.ipv4.ping_group_range="1 0"

@@ -92,6 +92,15 @@ def test_inbound_traffic_has_source_and_destination_and_nobody_of_ours():
         "in", None, "192.0.2.1", "192.0.2.2", 5, NOW)
 
 
+def test_what_others_send_through_this_machine_is_apart_and_its_remark_says_what_allows_it():
+    count = Count(("10.42.0.9", "198.18.0.10", 6, 80), 5, 300, expires=denied.TIMEOUT)
+    one, = denied.incoming({"denied_through4": [count]}, NOW)
+    assert (one.way, one.mark, one.source, one.destination, one.port) == (
+        "through", None, "10.42.0.9", "198.18.0.10", 80)
+    found, remarks = suggested({"groups": {}}, one)
+    assert found == {} and remarks == [special.THROUGH] and '"forward"' in special.THROUGH
+
+
 def test_a_name_is_one_row_for_all_its_types_and_who_asked():
     refused = [answers.Refused(WEB, "a.example", kind, 2, NOW - 10, NOW - 5, program)
                for kind, program in ((28, "wget"), (1, "curl"))]

@@ -11,8 +11,8 @@ import pytest
 from conftest import TOP
 
 from galaf import checks, mark
-from galaf.checks import cgroup1, deputies, results, rules, strict_dns, tries
-from galaf.config import conf, jsontext
+from galaf.checks import cgroup1, deputies, results, rules, sharing, strict_dns, tries
+from galaf.config import conf, jsontext, known
 from galaf.system import accounts, executables, iprule, other_firewalls
 
 LISTING = {"nftables": [
@@ -50,6 +50,31 @@ def differences(change):
 def test_differences(change, wanted):
     """Rules, their order, maps and policies count; handles and what sets have learned do not."""
     assert differences(change) == wanted
+
+
+SHARING = known.read("sharing").grants(inbound=True)
+
+
+@pytest.mark.parametrize("change, wanted", [
+    ({}, []),
+    ({"users": {"nobody": SHARING["users"]["nobody"]}}, ["get no address"]),
+    ({"users": {"root": known.read("dhcp").entry, **SHARING["users"]}}, ["get no address"]),
+    ({"users": {"root": known.read("sharing-dhcp").entry}}, ["resolve no name"]),
+    ({"inbound": {"nobody": "tcp dport { 53, 67 }"}}, ["get no address", "resolve no name"]),
+    ({"inbound": {"root": "iifname { \"eth1\", \"wl*\" } udp dport 53-67"}}, []),
+    ({"inbound": {"root": "iifname \"eth1\" udp dport { 53, 67 }"}}, ["get no address", "resolve no name"]),
+    ({"config": {}}, ["reach nothing through this machine"]),
+    ({"config": {"forward": ["iifname \"virbr0\"", "ip saddr { 10.43.0.0/16, 10.42.1.0/24 }"]}},
+     ["reach nothing through this machine"]),
+    ({"config": {"forward": ["iifname \"wlan0\" ip daddr != 10.0.0.0/8"]}}, []),
+    ({"config": {"forward": ["ip saddr 10.42.0.2-10.42.0.9"]}}, []),
+])
+def test_what_a_shared_connection_lacks(change, wanted):
+    """By the words of the rules: those of another interface, network, port or protocol are not for it."""
+    root = {"root": known.read("sharing-dhcp").entry}
+    data = {**SHARING, "users": {**root, **SHARING["users"]}, **change}
+    parsed = conf.parse(json.dumps(data), "file")
+    assert list(sharing.lacks(parsed, sharing.Shared("wlan0", "10.42.0.1", "nobody"))) == wanted
 
 
 def test_cgroup_version_1():

@@ -25,7 +25,8 @@ def file(name):
 
 def sections(data):
     """The part of a file that galaf_conf.json would take."""
-    return {key: data[key] for key in ("groups", "users", "inbound") if key in data}
+    forward = {"config": {"forward": data["forward"]}} if "forward" in data else {}
+    return {**forward, **{key: data[key] for key in ("groups", "users", "inbound") if key in data}}
 
 
 def test_there_are_many():
@@ -76,6 +77,16 @@ def test_every_shipped_entry_is_known():
             found = [{key: value for key, value in each.entry.items() if key != "comment"}
                      for each in known.of(section, name)]
             assert wanted in found, name
+
+
+def test_what_others_send_through_is_taken_where_asked_for():
+    """Beside what the file forwards already, once; without being asked for, nothing of it."""
+    sharing = known.read("sharing")
+    text = known.added('{ "config": { "forward": [ "iifname \\"virbr0\\"" ] } }', sharing, inbound=True)
+    assert json.loads(text) == {**sharing.grants(inbound=True),
+                                "config": {"forward": ['iifname "virbr0"', *sharing.forward]}}
+    assert json.loads(known.added(text, sharing, inbound=True)) == json.loads(text)
+    assert json.loads(known.added("{}", sharing)) == {"users": {"nobody": sharing.entry}}
 
 
 def test_damage_is_told(tmp_path, monkeypatch):

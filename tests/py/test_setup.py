@@ -32,6 +32,7 @@ def test_what_the_file_lacks_is_offered_services_first():
     other = '{ "groups": { "mine": { "execv": ["/usr/bin/curl"] }, "nc": null }, "users": { "lp": null } }'
     assert keys(setup.entries(LIBRARY, settings(other))) == [
         "avahi*", "kdeconnect*", "syncthing*", "ping*", "firefox-esr*"]
+    assert keys(setup.entries([known.read("sharing")], settings())) == ["sharing"]     # not by itself
 
 
 def test_who_is_listed_already_is_named():

@@ -2,7 +2,8 @@
 """The library: entries for what Debian has, a file each in /usr/share/galaf/known, which galaf_conf.json may refer to.
 
 A file says what it is for, and has in "groups" or "users" the one entry that it grants, written as galaf_conf.json
-has it; in "inbound" what others may reach of it, which nothing takes without being asked to.
+has it; in "inbound" what others may reach of it, and in "forward" what they may send through this machine, which
+nothing takes without being asked to.
 """
 import functools
 import json
@@ -14,7 +15,7 @@ from ..errors import GalafError
 from . import jsontext
 
 KEYS = {"summary": str, "topic": str, "packages": list, "program": str, "menu": list, "services": list,
-        "rests_on": list, "serves": str, "groups": dict, "users": dict, "inbound": dict}
+        "rests_on": list, "serves": str, "groups": dict, "users": dict, "inbound": dict, "forward": list}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Known:
 
     name: the file's, without .json; section: "groups", "users", or None where it is "inbound" alone; account: the
     group or user that the entry is of; program: the path by which one sees whether it is installed; serves: what
-    others reach by "inbound", where that is another thing than summary says.
+    others reach by "inbound", where that is another thing than summary says; forward: rules on what they send through.
     """
     name: str
     summary: str
@@ -38,6 +39,7 @@ class Known:
     menu: tuple = ()
     services: tuple = ()
     rests_on: tuple = ()
+    forward: tuple = ()
 
     @property
     def installed(self):
@@ -47,7 +49,13 @@ class Known:
     def grants(self, inbound=False):
         """What galaf_conf.json would have of it, by section; inbound: with what others may reach."""
         entry = {self.section: {self.account: self.entry}} if self.section else {}
-        return {**entry, **({"inbound": self.inbound} if inbound and self.inbound else {})}
+        forward = {"config": {"forward": list(self.forward)}} if inbound and self.forward else {}
+        return {**forward, **entry, **({"inbound": self.inbound} if inbound and self.inbound else {})}
+
+    def serving(self):
+        """The rules by which it serves others, by their place in galaf_conf.json."""
+        forward = {("config", "forward"): list(self.forward)} if self.forward else {}
+        return {**forward, **{("inbound", name): rules for name, rules in self.inbound.items()}}
 
     def mentions(self, word):
         """Whether a word, in lower case, is part of its names, its summary or its topic."""
@@ -73,7 +81,7 @@ def read(name):
         program = data.get("program") or entry["execv"][0]
         return Known(name, data["summary"], data["topic"], tuple(data["packages"]), program, section, account, entry,
                      data.get("inbound", {}), data.get("serves", ""),
-                     *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on")))
+                     *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on", "forward")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise GalafError(f"{file}: damaged ({error!r}): reinstall galaf") from None
 
@@ -97,10 +105,10 @@ def added(text, known, entry=True, inbound=False, follow=False):
         alone = follow and len(of(known.section, known.account)) == 1
         value = ("known" if alone else {"known": known.name}) if follow else known.entry
         text = jsontext.replace(with_section(text, known.section), (known.section, known.account), value)
-    for name, rules in known.inbound.items() if inbound else ():
-        text = with_section(text, "inbound")
-        had = listed(json.loads(text)["inbound"].get(name, []))
-        text = jsontext.replace(text, ("inbound", name),
+    for place, rules in known.serving().items() if inbound else ():
+        text = with_section(text, place[0])
+        had = listed(json.loads(text)[place[0]].get(place[1], []))
+        text = jsontext.replace(text, place,
                                 [*had, *(rule for rule in listed(rules) if rule not in had)] if had else rules)
     return text
 

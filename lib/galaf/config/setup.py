@@ -47,10 +47,11 @@ def entries(library, settings, asked=()):
     """The offers of entries: what the file lacks of the library, by topic; services come first.
 
     library: the Known that this machine has; settings: the file's Conf; asked: keys of what was offered before.
-    What may reach any port of any machine is taken where somebody wants it.
+    What may reach any port of any machine, and what a machine needs that others send through, is taken where somebody
+    wants it.
     """
     programs = {entry.execv[0] for entry in settings.groups.values() if entry.execv}
-    found = [Offer(each, taken="any port" not in reach(each.entry)) for each in library
+    found = [Offer(each, taken="any port" not in reach(each.entry) and not each.forward) for each in library
              if each.section and each.account != "root" and each.account not in getattr(settings, each.section)
              and not (each.section == "groups" and each.program in programs)]
     return _sorted(offer for offer in found if offer.key not in asked)

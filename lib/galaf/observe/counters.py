@@ -133,7 +133,8 @@ def present(table_name, names):
 
 def beside(table_name, names):
     """The sets that are to be emptied with others, since they say what of those is taken."""
-    ways = {"in" if name.startswith("denied_in") else "out" for name in names if name.startswith("denied")}
+    ways = {"in" if name.startswith("denied_in") else "out" for name in names
+            if name.startswith("denied") and not name.startswith("denied_through")}
     wanted = {"out": ("share_mark", "share_user", "portless4", "portless6"),
               "in": ("share_source4", "share_source6", "share_network4", "share_network6",
                      "portless_in4", "portless_in6")}

@@ -14,8 +14,9 @@ from ..system import labels
 
 OUT = ("denied4", "denied6")
 IN = ("denied_in4", "denied_in6")
+THROUGH = ("denied_through4", "denied_through6")
 MORE = ("denied_more", "denied_in_more")    # what is not listed, beyond someone's share
-SETS = OUT + IN + MORE
+SETS = OUT + IN + THROUGH + MORE
 TIMEOUT = 604800        # seconds that the ruleset keeps a refusal after its last packet: refused.TIMEOUT
 PROTOCOLS = {number: name[8:].lower() for name, number in vars(socket).items()
              if name.startswith("IPPROTO_") and number not in (0, 41, 255)}
@@ -27,9 +28,9 @@ Refusal = namedtuple("Refusal", "way mark programs source destination domain pro
                                 "answer executables", defaults=(None, ()))
 Refusal.__doc__ = """Something that was refused.
 
-way: "out", "in" or "name", a name that dnsmasq refused; "more-out", "more-in" and "more-name" add up
-what is not listed one by one.  mark: as in galaf.mark, None for
-"in".  programs: their names, sorted; () where none is known.  source ("in" alone) and
+way: "out", "in", "through", for others from one network to another, or "name", a name that dnsmasq
+refused; "more-out", "more-in" and "more-name" add up what is not listed one by one.  mark: as in galaf.mark, None for
+"in" and "through".  programs: their names, sorted; () where none is known.  source ("in" and "through" alone) and
 destination: addresses as text, None for "name".  domain: what the application had resolved to
 the address, or the refused name; None if not known.  protocol: IP's number; port: 0 where the
 protocol has none; both None for "name", which alone has types, the numbers of DNS records.
@@ -65,11 +66,11 @@ def outgoing(counts, seen, resolved, now, executable=lambda one: None):
 
 
 def incoming(counts, now):
-    """The Refusals of the sets in IN; counts, now: as for outgoing()."""
-    for count in (count for name in IN for count in counts.get(name, ())):
+    """The Refusals of the sets in IN and THROUGH; counts, now: as for outgoing()."""
+    for name, count in ((name, count) for name in IN + THROUGH for count in counts.get(name, ())):
         source, destination, protocol, port = count.key
-        yield Refusal("in", None, (), source, destination, None, protocol, port, (), count.packets, None,
-                      last_time(count, now))
+        yield Refusal("in" if name in IN else "through", None, (), source, destination, None, protocol, port, (),
+                      count.packets, None, last_time(count, now))
 
 
 def unresolved(refused, seen=(), executable=lambda one: None):

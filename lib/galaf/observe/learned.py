@@ -150,6 +150,8 @@ def uses(data, refusals, file, proposed=proposals.entry_for):
     for one in denied.joined(refusals):
         if one.way.startswith("more"):
             left[f"{_who(one)}: {one.tries} packets more than could be noted one by one"] = []
+        elif one.way == "through":
+            left[special.THROUGH].append(f"{_what(one)}, by {one.source}")
         elif one.way == "in":
             left.setdefault("from outside, what is asked about below", []).append(f"{_what(one)}, by {one.source}")
         elif not probe.is_own(one):

@@ -5,6 +5,8 @@ import ipaddress
 EPHEMERAL = 32768           # the first port that Linux takes by itself: net.ipv4.ip_local_port_range
 UDP, TCP = 17, 6
 MDNS, SSDP = 5353, 1900     # RFC 6762; UPnP Device Architecture 2.0, 1.1
+THROUGH = ("others wanted to send this through this machine, as from a hotspot or a shared connection: \"forward\" in "
+           "$.config lets it, see SHARING in galaf_conf.json(5)")
 PROXIES = {1080: "SOCKS", 3128: "a web proxy", 8118: "Privoxy", 9050: "Tor"}
 
 
@@ -12,7 +14,7 @@ def remarks(rows):
     """Sentences on refusals that want something else than an entry, each once."""
     found = []
     for row in rows:
-        found += filter(None, [_answer(row), _proxy(row), _multicast(row)])
+        found += filter(None, [_answer(row), _proxy(row), _multicast(row), row.way == "through" and THROUGH])
     return list(dict.fromkeys(found))
 
 

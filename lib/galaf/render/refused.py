@@ -5,6 +5,7 @@ from ..limits import TOLD_GROUP
 from .lines import PROTO, chain, plain
 
 ELEMENTS = 65536        # most elements of a set that packets fill
+THROUGH = 4096          # of what others wanted to send through this machine
 TIMEOUT = "604800s"     # 7 days
 TOLD = "5/second burst 5 packets"       # often enough for who then looks
 # What one may add to the sets of what was refused, at once and then in a day.  7 marks that fill a
@@ -20,6 +21,8 @@ def sets():
         ends = "meta l4proto . th dport"
         yield f"set denied{family} {{ typeof ct mark . {proto} daddr . {ends}; {kept} counter; }}", None
         yield f"set denied_in{family} {{ typeof {proto} saddr . {proto} daddr . {ends}; {kept} counter; }}", None
+        yield (f"set denied_through{family} {{ typeof {proto} saddr . {proto} daddr . {ends}; size {THROUGH}; "
+               f"flags dynamic,timeout; timeout {TIMEOUT}; counter; }}"), None
         yield f"set portless{family} {{ typeof ct mark . {proto} daddr . meta l4proto; {kept} }}", None
         yield f"set portless_in{family} {{ typeof {proto} saddr . {proto} daddr . meta l4proto; {kept} }}", None
         for share in ("source", "network"):
@@ -43,7 +46,7 @@ def chains(audit):
     yield from chain("denied_in", plain(*_counting("denied_in", "in"), "goto more_in"))
     yield from chain("refused_out", plain("jump denied_out", *verdicts))
     yield from chain("refused_in", plain("jump denied_in", *verdicts))
-    yield from chain("refused_forward", plain(*verdicts))
+    yield from chain("refused_forward", plain(*_counting_through(), *verdicts))
 
 
 def _counting(name, way):
@@ -66,6 +69,17 @@ def _counting(name, way):
                 yield (f"{head} {known} update @share_{share} {{ {whose} limit rate over {rate}/day "
                        f"burst {burst} packets }} goto more_{way}")
             yield f"{head} {noting}update @{name}{family} {{ {key} }} return"
+
+
+def _counting_through():
+    """The rules that count what is refused on its way through, port 0 for what has none.
+
+    Only other machines can fill these sets, and nothing else is counted there: so nobody has a share of them.
+    """
+    for family, proto in PROTO.items():
+        for match, port in (f"meta l4proto {_PORTS}", "th dport"), (f"meta l4proto != {_PORTS}", "0"):
+            yield (f"meta nfproto ipv{family} {match} update @denied_through{family} "
+                   f"{{ {proto} saddr . {proto} daddr . meta l4proto . {port} }}")
 
 
 def _sharing(way, family, proto):

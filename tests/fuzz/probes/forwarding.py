@@ -3,10 +3,12 @@
 import contextlib
 import socket
 import struct
+import time
 
+import lab
 import wire
 
-from .stage import DGRAM, PEER, STREAM, V4, WAIT, invalid, page, probe
+from .stage import DGRAM, ECHO, PEER, STREAM, V4, V6, WAIT, elements, flush, invalid, page, probe
 
 
 @probe
@@ -33,6 +35,38 @@ def forwarded(peer):
     ports = [packet.data[:4] for packet in peer.got()]
     assert not any(each[2:] in (b"\0\x51", b"\x13\x89") for each in ports), "what is not allowed"
     assert not any(each[:2] == b"\x11\x5c" for each in ports), "an invalid packet"
+
+
+@probe
+def counted(peer):
+    """What is refused to a guest is counted by who wanted it, destination, protocol and port."""
+    names = "denied_through4", "denied_through6"
+    flush(*names)
+    lab.setting("net/ipv6/conf/all/forwarding", 1)
+    try:
+        for family, echo, protocol, host in (V4, b"\x08\0\xf7\xf7\0\7\0\1", 1, PEER[0]), (V6, ECHO[V6], 58, PEER[1]):
+            guests(family, DGRAM, 0, b"data", (host, 5001))
+            guests(family, socket.SOCK_RAW, protocol, echo, (host, 0))
+        ends = (names[0], "10.9.0.2", PEER[0], "icmp"), (names[1], "fd00:9::2", PEER[1], "ipv6-icmp")
+        wanted = [(name, f"{guest} . {host} . {rest} ") for name, guest, host, icmp in ends
+                  for rest in ("udp . 5001", f"{icmp} . 0")]
+        until(lambda: all(element in elements(name) for name, element in wanted))
+    finally:
+        lab.setting("net/ipv6/conf/all/forwarding", 0)
+    assert not peer.got()
+
+
+def guests(family, kind, protocol, data, place):
+    """Sends a guest's packet."""
+    with wire.in_namespace("/run/netns/guest", lambda: socket.socket(family, kind, protocol)) as sock:
+        sock.sendto(data, place)
+
+
+def until(true):
+    """Waits for something to be true, WAIT seconds at most."""
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end, "\n".join(map(elements, ("denied_through4", "denied_through6")))
 
 
 @probe

@@ -184,6 +184,8 @@ def prepare():
     for line in ("netns add guest", "link add eth1 type veth peer name eth0 netns guest", "link set eth1 up",
                  "address add 10.9.0.1/24 dev eth1", "-n guest address add 10.9.0.2/24 dev eth0",
                  "-n guest link set eth0 up", "-n guest route add default via 10.9.0.1",
+                 "address add fd00:9::1/64 dev eth1 nodad", "-n guest address add fd00:9::2/64 dev eth0 nodad",
+                 "-n guest route add default via fd00:9::1",
                  "link add tun0 type veth peer name tun0 netns internet", "link set tun0 up",
                  "-n internet link set tun0 up", "address add 10.7.0.2/24 dev tun0",
                  "address add fd00:7::2/64 dev tun0 nodad", "-n internet address add 10.7.0.1/24 dev tun0",
