@@ -13,6 +13,7 @@
 #include "questions.h"
 #include "share.h"
 
+#define ANSWER 0xffff0001	/* a packet's priority: lib/galaf/render/discovery.py has it too */
 #define LOOPBACK 1	/* the interface's index, in every network namespace */
 #define DNS 53
 #define NAME 128
@@ -191,9 +192,19 @@ static __always_inline void note(struct __sk_buff *skb)
 		note_addresses(skb, offset, bpf_ntohs(head.answers), &place, &new);
 }
 
+/* What answers a question to the whole link is for who asked: others may share the port, and hear multicast. */
+static __always_inline int is_for(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : 0;
+
+	return sk && sk->mark == skb->mark;
+}
+
 SEC("cgroup_skb/ingress")
 int galaf_answers(struct __sk_buff *skb)
 {
+	if (skb->priority == ANSWER)
+		return is_for(skb);
 	if (skb->ifindex != LOOPBACK)
 		return 1;
 	if (skb->priority == QUESTION)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Rules about an interface hold for whole connections: they end, or wait, where it goes.
+# Rules about an interface hold for whole connections: they end, or wait, where it goes.  Beside them "discovery", which
+# needs a link of private addresses too.
 
 load helper
 
@@ -37,3 +38,44 @@ JSON
             "udp $family out free yes yes yes some" "udp $family in bob yes yes yes some"
     done
 }
+
+# heard GROUP: which of four ways to ask a link an application of alice's hears answers by, one after another.
+heard() {
+    local kind
+    for kind in ssdp wsd kdeconnect; do
+        echo "$kind $(as alice galaf "$1" /usr/bin/python3 "$PWD/tests/bypass/link.py" ask $kind 10.7.0.2)"
+    done
+    echo "mdns $(as alice galaf "$1" /usr/bin/python3 "$PWD/tests/bypass/link.py" browse 10.7.0.2)"
+}
+
+@test "an application with \"discovery\" hears who answers it by SSDP, WS-Discovery, KDE Connect and mDNS; without it nobody" {
+    configure <<'JSON'
+{
+    "groups": {
+        "finder": { "discovery": true, "execv": [ "/usr/bin/env", "…" ], "rule": "udp dport { 1716, 1900, 3702, 5353 }" },
+        "other": { "execv": [ "/usr/bin/env", "…" ], "rule": "udp dport { 1716, 1900, 3702, 5353 }" }
+    }
+}
+JSON
+    ip link set tun0 up
+    internet ip link set tun0 up
+    nsenter --net=/run/netns/internet /usr/bin/python3 tests/bypass/link.py answer 10.7.0.1 >/tmp/answers 2>&1 3>&- &
+    others=$!
+    nsenter --net=/run/netns/internet /usr/bin/python3 tests/bypass/link.py publish 10.7.0.1 >/tmp/publishes 2>&1 3>&- &
+    others+=" $!"
+    eventually 20 grep -q answers /tmp/answers
+    eventually 20 grep -q publishes /tmp/publishes
+    run heard finder
+    says "ssdp answered" "wsd answered" "kdeconnect answered" "mdns television._http._tcp.local."
+    says_not nothing
+    # Nothing is left of it 5 seconds after the last question.
+    eventually 20 bash -c '! nft list table inet galaf | grep -A6 "set discovery[46]" | grep expires'
+    run heard other
+    same "ssdp nothing
+wsd nothing
+kdeconnect nothing
+mdns nothing" "$output"
+}
+
+# shellcheck disable=SC2086     # several
+teardown() { [ -z "${others:-}" ] || kill $others; }

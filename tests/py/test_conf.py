@@ -37,7 +37,8 @@ REFUSED = {
     '{ "groups": {},\n"mode": "audit" }':
         'f: $.mode: unknown key here: write it into "config": "config": { "mode": … } (line 2)',
     '{ "groups": { "a": {\n"rules": "" } } }': "f: $.groups.a.rules: unknown key: write 'rule' (line 2)",
-    '{ "groups": { "a": { "allow": "" } } }': "f: $.groups.a.allow: unknown key; known are comment, desktop, domains, ",
+    '{ "groups": { "a": { "allow": "" } } }':
+        "f: $.groups.a.allow: unknown key; known are comment, desktop, discovery, domains, ",
     '{ "groups": { "a": { "execv": "/usr/bin/curl …" } } }': ': write an array: ["/usr/bin/curl", "…"] (line 1)',
     '{ "groups": { "a": { "ping": "true" } } }': "'true' is not of type 'boolean': write true without quotes",
     '{ "groups": { "a": { "rule": [80] } } }': ': write a match, such as "tcp dport 80"',

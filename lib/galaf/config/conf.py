@@ -35,6 +35,7 @@ class Entry:
     users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
     desktop: whether menus and the like start it by galaf; desktop_names: what does beyond that which runs its program;
     notify: whether people are told what was refused to it;
+    discovery: whether what answers its multicast or broadcast comes in;
     rule6_said, no_new_privs_said: whether the file says so itself.
     """
     name: str
@@ -54,6 +55,7 @@ class Entry:
     trusted: bool = False
     timeout: int = DAY
     record: bool = False
+    discovery: bool = False
     ping: bool = False
     mode: str = "enforce"
     resolves_any: bool = False
@@ -314,7 +316,7 @@ def _parse_entry(place, values, defaults, data, named, faults):
         no_new_privs=merged.get("no_new_privs", True), no_new_privs_said="no_new_privs" in merged,
         user_namespaces=merged.get("user_namespaces", False), trusted=merged.get("trusted", False),
         timeout=seconds(merged.get("timeout", "1d")),
-        record=merged.get("record", False), ping=merged.get("ping", False),
+        record=merged.get("record", False), discovery=merged.get("discovery", False), ping=merged.get("ping", False),
         mode=merged.get("mode", "enforce"), notify=merged.get("notify", True),
         desktop=merged.get("desktop", True) is not False,
         desktop_names=tuple(merged["desktop"]) if isinstance(merged.get("desktop"), list) else (),

@@ -42,7 +42,8 @@ def _answer(row):
         return None
     family = "ip" if ipaddress.ip_address(row.source).version == 4 else "ip6"
     return (f"{row.source} udp {row.port}, from outside, may be the answer to a question by multicast (mDNS, SSDP), "
-            "which comes from another address than was asked, so that nothing tells it from what nobody asked for; "
+            "which comes from another address than was asked: \"discovery\": true in the entry of who asks lets "
+            "answers in from the local network; "
             f'this under "inbound" would let in what that host sends to any such port: "{family} saddr {row.source} '
             f'udp dport {EPHEMERAL}-60999"')
 
@@ -61,5 +62,5 @@ def _multicast(row):
     if row.way != "out" or row.protocol != UDP or not ipaddress.ip_address(row.destination).is_multicast:
         return None
     what = {MDNS: "mDNS: avahi-daemon asks for every program, see galaf_group add --inbound avahi",
-            SSDP: "SSDP: its answers come from other addresses, and need \"inbound\" for the port that it asks from"}
+            SSDP: "SSDP: its answers come from other addresses, and need \"discovery\": true in the entry"}
     return row.port in what and f"{row.destination} udp {row.port} is {what[row.port]}" or None

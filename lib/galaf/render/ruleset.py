@@ -13,7 +13,7 @@ import re
 
 from .. import mark as marks
 from ..config import rulesyntax
-from . import grants, interfaces, networks, refused
+from . import discovery, grants, interfaces, networks, refused
 from .lines import PROTO, block, chain, plain
 
 STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
@@ -46,9 +46,8 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     lines += _defines(entries, conf, ids)
     lines += _table(conf, [
         *_counter_sets(), *refused.sets(), *_domain_sets(entries), *_record_sets(entries), *_maps(),
-        *networks.sets(conf),
-        *_timeouts(),
-        *_chains(entries, ids)])
+        *networks.sets(conf), *discovery.sets(conf), *_timeouts(),
+        *_chains(conf, entries, ids)])
     lines += [(f"flush table inet {conf.table}", None)]
     lines += [(f"flush map inet {conf.table} {name}", None) for name in MAPS]
     lines += [(f"flush set inet {conf.table} {name}", None) for name in OWNERS]
@@ -57,7 +56,7 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     lines += _table(conf, [
         *_marking(ids, ebpf), *_queries(conf, entries, ids, resolver), *_services(conf, ids, ebpf), *_answers(),
         *_keeping(conf, entries, ids), *_recording(entries), *refused.chains(conf.mode == "audit"),
-        *networks.names_out(conf, entries, ids), *_grants(conf, entries)])
+        *discovery.chains(conf), *networks.names_out(conf, entries, ids), *_grants(conf, entries)])
     lines += [*_elements(conf, entries, ids), *networks.elements(conf)]
     return lines
 
@@ -146,13 +145,13 @@ def _timeouts():
     yield f"ct timeout loopback {{ protocol tcp; policy = {{ {policy} }}; }}", None
 
 
-def _chains(entries, ids):
+def _chains(conf, entries, ids):
     """Declares the chains that other rules jump to."""
     names = ["mark_connection", "mark_again", "queries_out", "queries_elsewhere", "queries_in", "unasked_out",
              "names_out", "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "told",
              "denied_out", "denied_in",
              "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
-             "refused_out", "refused_in", "refused_forward"]
+             "refused_out", "refused_in", "refused_forward", *discovery.declared(conf)]
     yield from plain(*(f"chain {name} {{ }}" for name in names))
     yield from plain(*(f"chain mark_user_{mark} {{ }}" for mark in _user_marks(ids)))
     for entry in entries:
@@ -257,8 +256,8 @@ def _services(conf, ids, ebpf):
                for line in _accept(rule, f"ct mark set {ids.inbound[name]} {interfaces.keeping(rule, 'i')}accept")]
     forward = [(line, rule.path) for rule in conf.forward
                for line in _accept(rule, f"{interfaces.keep(interfaces.asked_forward(rule)[0])}accept")]
-    return [*chain("inbound", inbound), *chain("forwarded", [*forward, ("jump allowed_forward", None)]),
-            *_kernel(conf, ebpf)]
+    return [*chain("inbound", inbound + discovery.asked(conf)),
+            *chain("forwarded", [*forward, ("jump allowed_forward", None)]), *_kernel(conf, ebpf)]
 
 
 def _kernel(conf, ebpf):
@@ -366,7 +365,7 @@ def _grant(entry, rule):
 
     "old/": the addresses that sweep.py has moved, which dnsmasq may add to the other set anew.
     """
-    verdict = f"{interfaces.keeping(rule, 'o') if rule in _kept(entry) else ''}accept"
+    verdict = f"{interfaces.keeping(rule, 'o') if rule in _kept(entry) else ''}{discovery.verdict(entry)}"
     if not entry.domains:
         return _accept(rule, verdict)
     found = []

@@ -20,6 +20,7 @@ CONFIGURATION = """{
                "bob": { "rule": [ "udp dport 5000", "tcp dport 7010" ] } },
     "groups": { "any": { "rule": "tcp dport { 80, 7010 }" },
                 "web": { "domains": [ "web.example" ], "rule": "tcp dport 80" },
+                "finder": { "discovery": true, "rule": "udp dport { 1900, 5353 }" },
                 "tunnel": { "rule": "oifname tun0 meta l4proto { tcp, udp } th dport 7030" } },
     "inbound": { "games": "iifname tun0 meta l4proto { tcp, udp } th dport 8450",
                  "any": [ "udp dport 8445", "tcp dport 8445" ],
@@ -189,7 +190,9 @@ def prepare():
                  "link add tun0 type veth peer name tun0 netns internet", "link set tun0 up",
                  "-n internet link set tun0 up", "address add 10.7.0.2/24 dev tun0",
                  "address add fd00:7::2/64 dev tun0 nodad", "-n internet address add 10.7.0.1/24 dev tun0",
-                 "-n internet address add fd00:7::1/64 dev tun0 nodad",
+                 "-n internet address add fd00:7::1/64 dev tun0 nodad", "address add fe80::7:2/64 dev tun0 nodad",
+                 "-n internet address add fe80::7:1/64 dev tun0 nodad", "-n internet address add 10.8.0.1/24 dev tun0",
+                 "route add 10.8.0.0/24 dev tun0",
                  f"address add {NEAR_END[0]}/24 dev eth0", f"address add {NEAR_END[1]}/128 dev bridge nodad",
                  f"-n internet route add 10.9.0.0/24 via {OWN[0]}", f"address add {HOME}/64 dev eth0 nodad"):
         lab.command("ip", *line.split())
