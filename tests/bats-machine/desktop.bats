@@ -7,16 +7,35 @@ load machine
 load ../bats/trip
 
 setup_file() {
-    later dbus-user-session libglib2.0-bin xdg-desktop-portal xdg-dbus-proxy xdg-utils
+    later dbus-user-session flatpak libglib2.0-bin xdg-desktop-portal xdg-dbus-proxy xdg-utils
     passes on loginctl enable-linger alice
     trip_deb "/run/machine/tree/opt/trip.deb"
     passes on dpkg -i /opt/trip.deb
+    flatpaks
     footprint >/run/machine/before
     passes install "./$DEB"
     passes on galaf_config --set '$.groups.trip' '{"execv": ["/usr/bin/trip", "…"], "rule": "tcp dport 80"}'
     passes on galaf_config --set '$.groups.chat' '{"execv": ["/usr/bin/env", "…"]}'
+    passes on galaf_config --set '$.groups.flat' "$(flatpak_entry)"
     passes on galaf_config --yes
     log_in_again
+}
+
+# flatpaks: two of them, on a machine where they can run: Linux lets a sandbox mount proc where a whole one is to be
+# seen, and flatpak wants to write there; the machine's own has covered parts.
+flatpaks() {
+    passes on mkdir /run/whole-proc
+    passes on mount -t proc proc /run/whole-proc
+    passes on mount --bind /run/whole-proc/sys/user /proc/sys/user
+    passes on tests/bats-machine/flatpak-apps
+}
+
+# flatpak_entry: the manual page's, of the tests' own application; Debian 12's bwrap needs less.
+flatpak_entry() {
+    sed -n '/^"maps": {$/,/^}$/p' "$BATS_TEST_DIRNAME/../../man/galaf_conf.json.5" |
+        sed -e '1s/.*/{/' -e 's/\\-/-/g' -e 's/\\\[u2026\]/…/g' -e 's/org.gnome.Maps/org.flat.App/' |
+        jq --compact-output --arg bwrap "$(on bwrap --version)" '.rule = "tcp dport 80" |
+            if $bwrap == "bubblewrap 0.8.0" then del(.no_new_privs) | .user_namespaces = true else . end'
 }
 
 setup() { on rm -f /home/alice/trip.log /home/alice/rogue.log; }
@@ -95,22 +114,28 @@ log_has() {
     fails 1 on test -e /home/alice/trip.log
 }
 
-# open_by_portal: a command that asks the portal to open a link.
-open_by_portal() {
+# portal METHOD-AND-ARGUMENTS: a command that asks a portal for something.
+portal() {
     echo "gdbus call --session --timeout 20 -d org.freedesktop.portal.Desktop -o /org/freedesktop/portal/desktop \
-        -m org.freedesktop.portal.OpenURI.OpenURI '' $1 '{}'"
+        -m org.freedesktop.portal.$1"
 }
+open_by_portal() { portal "OpenURI.OpenURI '' $1 '{}'"; }
 
-@test "the portal opens a link for who is in no group, and refuses an application, unless a proxy of the bus asks" {
-    # The portal wants somebody who could ask which application; there is no need to ask.
+@test "the portal opens a link for who is in no group, and each refuses an application, unless a proxy of the bus asks" {
+    # The portals want somebody who would show a window; there is no need to show one.
+    local way
     on mkdir -p /usr/share/xdg-desktop-portal/portals
     printf '%s\n' '[portal]' DBusName=org.freedesktop.impl.portal.desktop.gtk \
-        'Interfaces=org.freedesktop.impl.portal.AppChooser' UseIn=gnome | put /usr/share/xdg-desktop-portal/portals/gtk.portal
+        "Interfaces=$(printf 'org.freedesktop.impl.portal.%s;' AppChooser FileChooser ScreenCast Notification)" \
+        UseIn=gnome | put /usr/share/xdg-desktop-portal/portals/gtk.portal
     session 'systemctl --user stop xdg-desktop-portal.service'
     passes session "$(open_by_portal trip:x)"
     log_has "trip [--opened trip:x] 198.18.0.10" portal
-    fails 1 session "galaf chat $(open_by_portal trip:x)"
-    says "Portal operation not allowed: Unable to open /proc/" /root
+    for way in "OpenURI.OpenURI '' trip:x '{}'" "FileChooser.OpenFile '' Open '{}'" "ScreenCast.CreateSession '{}'" \
+        "Notification.AddNotification x '{}'"; do
+        fails 1 session "galaf chat $(portal "$way")"
+        says "Portal operation not allowed: Unable to open /proc/" /root
+    done
     fails 1 on test -e /home/alice/trip.log
     passes session 'systemd-run --user --quiet --unit=portals xdg-dbus-proxy unix:path=/run/user/1000/bus /run/user/1000/portals'
     eventually 10 on test -S /run/user/1000/portals
@@ -119,6 +144,42 @@ open_by_portal() {
     passes session 'systemctl --user stop portals.service'
     on rm /usr/share/xdg-desktop-portal/portals/gtk.portal
     on rmdir -p --ignore-fail-on-non-empty /usr/share/xdg-desktop-portal/portals
+}
+
+# flatpak_starts WAY ARGUMENTS COMMAND-LINE: as starts, for the flatpaks: flat is the entry of App, Other has none.  In their
+# sandbox groups have no names.
+flatpak_starts() {
+    local name gid
+    gid=$(on getent group flat | cut -d : -f 3)
+    for name in App Other; do
+        session "${3//NAME/$name}" || true
+        flatpak_has $name "$([ $name = App ] && echo "$gid [$2] 198.18.0.10" || echo "1000 [$2] nothing")" "$1"
+    done
+}
+
+# flatpak_has NAME TEXT WAY: what a flatpak has written, once it has; then it is forgotten.
+flatpak_has() {
+    local log=/home/alice/org.flat.$1.log
+    eventually 20 on test -s "$log" || complain "$3: $1 was not started" "$output" "$(on journalctl -q -b --no-pager -n 20)"
+    same "$2" "$(on cat "$log")" "$3"
+    on rm "$log"
+}
+
+@test "a flatpak: its menu entry, a link and D-Bus start it in its group; one beside it, unlisted, has no network" {
+    # It wants FUSE, which the machine has not.
+    session 'systemctl --user --quiet mask xdg-document-portal.service'
+    flatpak_starts link '--opened app:x' "/usr/bin/python3 -c '
+from gi.repository import Gio
+Gio.DesktopAppInfo.new(\"org.flat.NAME.desktop\").launch_uris([\"app:x\"], None)'"
+    # Nobody claims the name, so that the bus would wait for it.
+    flatpak_starts D-Bus --dbus 'busctl --user --timeout=1 call org.freedesktop.DBus / org.freedesktop.DBus \
+        StartServiceByName su org.flat.NAME 0'
+    passes session 'galaf flat typed'
+    flatpak_has App "$(on getent group flat | cut -d : -f 3) [typed] 198.18.0.10" "galaf flat"
+    session 'gio open app:x'
+    flatpak_has App "$(on getent group flat | cut -d : -f 3) [--opened app:x] 198.18.0.10" "gio open"
+    session 'flatpak run org.flat.App typed'
+    flatpak_has App "1000 [typed] nothing" "flatpak run"
 }
 
 @test "from says otherwise: nobody may, or one may start it with whatever it likes and as itself would be" {

@@ -9,7 +9,7 @@ from conftest import TOP
 from galaf.config import conf
 from galaf.errors import GalafError
 from galaf.render import desktop as render
-from galaf.system import desktop, runners
+from galaf.system import desktop, flatpak, runners
 
 FOLDER = TOP / "tests/py/desktop"
 BROWSER = render.Start("browser", ("--class",))
@@ -117,6 +117,36 @@ def test_an_interpreter_is_not_the_program(programs):
     tool = made.whose(["python3", "-I", str(desktop.SEARCH[0]) + "/tool.py"])
     assert (tool[0].name, tool[1]) == ("tool", 3)
     assert entry_of(made, "python3", "other.py") is None and entry_of(made, "python3") is None
+
+
+FLATPAK = "BIN/flatpak run --branch=1 --arch=x86_64 --command={} --file-forwarding org.x.App --new @@u %u @@"
+
+
+@pytest.mark.parametrize("execv, text, wanted", [
+    ("run org.x.App …", FLATPAK.format("app"), "web --new %u"),
+    ("run --file-forwarding org.x.App …", FLATPAK.format("app"), "web --new @@u %u @@"),
+    ("run --command=tool org.x.App …", FLATPAK.format("tool"), "web --new %u"),
+    ("run org.x.App", FLATPAK.format("app"), "web"),
+    ("run org.x.App …", FLATPAK.format("tool"), None),              # another program of the same application
+    ("run --command=tool org.x.App …", FLATPAK.format("app"), None),
+    ("run org.x.App …", "BIN/flatpak run org.x.App", "web"),
+    ("run org.x.App …", "BIN/flatpak run org.x.Other", None),
+    ("run org.x.App …", "BIN/flatpak update org.x.App", None),
+    ("run …", "BIN/flatpak run org.x.App", None), ("…", "BIN/flatpak run org.x.App", None),
+])
+def test_a_flatpak_is_told_by_its_name(programs, tmp_path, monkeypatch, execv, text, wanted):
+    """What flatpak exports starts the entry that runs the same application, by the same command of it."""
+    (tmp_path / "flatpak").write_text("")
+    (tmp_path / "flatpak").chmod(0o755)
+    active = tmp_path / "app/org.x.App/current/active"
+    active.mkdir(parents=True)
+    (active / "metadata").write_text("[Application]\nname=org.x.App\ncommand=app\n")
+    monkeypatch.setattr(flatpak, "INSTALLED", str(tmp_path / "app"))
+    made = programs({"web": {"execv": ["BIN/flatpak", *execv.split()]}})
+    line = text.replace("BIN", str(tmp_path))
+    found = render.line(line, made.whose)
+    assert (found and found[1]) == (wanted and f"/usr/bin/galaf {wanted}")
+    assert not found or made.whose_by_path(line.split())        # no command lies in front of it
 
 
 @pytest.mark.parametrize("kind, names", [

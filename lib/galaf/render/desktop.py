@@ -17,6 +17,7 @@ MENU, ACTION, SERVICE, UNIT = "Desktop Entry", "Desktop Action ", "D-BUS Service
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""", re.DOTALL)
 # What is left where a line's program is another: the places of what a desktop hands over, and GApplication's option.
 _PLACE = re.compile(r"%[fFuU]|--gapplication-service")
+_MARKS = ("@@", "@@u")      # flatpak-run(1) --file-forwarding: around files and links
 _SCHEME = "x-scheme-handler/"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _PREFIX = re.compile(r"([-:+!]*)(.*)", re.DOTALL)      # of ExecStart=
@@ -27,11 +28,12 @@ class Start:
     """An entry as a command line starts it.
 
     name: the entry's; fixed: the arguments of its own that come before the caller's; open: whether it takes the
-    caller's at all.
+    caller's at all; forwards: whether it takes the marks that flatpak(1) has around files (--file-forwarding).
     """
     name: str
     fixed: tuple = ()
     open: bool = True
+    forwards: bool = False
 
 
 def command(start):
@@ -102,7 +104,8 @@ def _arguments(start, raw, words):
     if not start.open:
         return []
     fixed = list(start.fixed)
-    return raw[len(fixed):] if fixed and words[:len(fixed)] == fixed else raw
+    rest = raw[len(fixed):] if fixed and words[:len(fixed)] == fixed else raw
+    return [word for word in rest if start.forwards or word not in _MARKS]
 
 
 def menu(data, whose, owner=None):

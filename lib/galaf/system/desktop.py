@@ -18,7 +18,7 @@ from ..config import conf as configuration
 from ..config import known
 from ..errors import GalafError
 from ..render import desktop as render
-from . import aside, files, lock
+from . import aside, files, flatpak, lock
 from .run import CommandFailed, run
 from .runners import INTERPRETERS, RUNNERS
 
@@ -34,7 +34,8 @@ KINDS = {
     "unit": (["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"], "systemd/user", ".service",
              render.unit),
 }
-HOME = (".local/share/applications", ".config/autostart")      # of a person's own menu entries, which win
+# Of a person's own menu entries, which win; and of flatpaks that are installed for one person.
+HOME = (".local/share/applications", ".config/autostart", ".local/share/flatpak/exports/share/applications")
 # What a person may put there, or into a command line, keeps no command of root's busy.
 LARGEST = 1 << 18       # bytes of a file
 MOST = 1000             # files and folders of a person's
@@ -87,7 +88,8 @@ class Programs:
     def whose_by_path(self, words):
         """As whose(), but None where the program is named without a path: that finds galaf's command in PATH first."""
         found = self.whose(words)
-        return found if found and words[found[1] - 1].startswith("/") else None
+        word = found and words[found[1] - 1]
+        return found if found and (word.startswith("/") or not which(word)) else None
 
     def commands(self):
         """{name: path} of the commands in PATH that start an entry's program or are named by an entry."""
@@ -100,7 +102,8 @@ def _start(entry, length):
     """The Start of an entry whose program takes so many words of its execv."""
     words = entry.execv[length:]
     takes = configuration.CALLER_ARGUMENTS in words
-    return render.Start(entry.name, words[:words.index(configuration.CALLER_ARGUMENTS)] if takes else words, takes)
+    fixed = words[:words.index(configuration.CALLER_ARGUMENTS)] if takes else words
+    return render.Start(entry.name, fixed, takes, flatpak.FORWARDS in entry.execv[:length])
 
 
 def _fits(start, arguments):
@@ -127,10 +130,16 @@ def _real(path):
 
 
 def identity(words):
-    """(the file that counts as the program, how many words name it) of a command line; None where none can be told."""
+    """(what counts as the program, how many words name it) of a command line; None where none can be told.
+
+    It is a file, but for flatpak, which names an application.
+    """
     words, at = words[:WORDS], 0
     while at is not None and (path := which(words[at])):
         real = _real(path)
+        if os.path.basename(real) == "flatpak":
+            found = flatpak.application(words[at:])
+            return found and (found[0], at + found[1])
         paths_ = [later for later in range(at + 1, len(words)) if words[later].startswith("/")]
         if INTERPRETERS.fullmatch(os.path.basename(real)):
             script = next((later for later in paths_ if os.path.isfile(words[later])), None)
@@ -145,7 +154,7 @@ def _chain(path):
     """The names that lead to a program: its own, and those of each link on the way."""
     while True:
         yield os.path.basename(path)
-        if not os.path.islink(path):
+        if not path.startswith("/") or not os.path.islink(path):
             break
         path = os.path.join(os.path.dirname(path), os.readlink(path))
 
@@ -244,7 +253,7 @@ def _programs(conf, found):
         packaged.setdefault(name, []).append((path,))
     for entry in entries:
         program = identity(entry.execv)
-        if program:
+        if program and program[0].startswith("/"):
             path = entry.execv[program[1] - 1]
             lines = _interpreted(path) + packaged.get(entry.name, []) if is_script(path) else [(program[0],)]
             yield Found(entry.name, "program", entry.name, path, f"programs/{entry.name}", render.programs(lines))
