@@ -7,6 +7,7 @@ sbindir = $(prefix)/sbin
 libdir = $(prefix)/lib/galaf
 datadir = $(prefix)/share
 unitdir = $(prefix)/lib/systemd/system
+nmdir = $(prefix)/lib/NetworkManager/dispatcher.d
 generatordir = $(prefix)/lib/systemd
 INSTALL = install
 # "make check" runs the tests that a package build would run.
@@ -36,7 +37,7 @@ install: all
 	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.nft lib/galaf/*.bpf.o),$(libdir))
 	$(foreach d,$(patsubst lib/galaf/%/__init__.py,%,$(wildcard lib/galaf/*/__init__.py)),\
 		$(call put,644,$(wildcard lib/galaf/$(d)/*.py),$(libdir)/$(d)))
-	$(call put,755,lib/galaf/close lib/galaf/galaf_guard,$(libdir))
+	$(call put,755,lib/galaf/close lib/galaf/networks lib/galaf/galaf_guard,$(libdir))
 	$(call put,644,lib/galaf/environment,$(libdir))
 	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket),$(unitdir))
 	$(call put,644,$(wildcard systemd/user/*),$(prefix)/lib/systemd/user)
@@ -48,14 +49,14 @@ install: all
 		$(call put,644,$(wildcard man/*.$(n)),$(datadir)/man/man$(n)))
 	$(foreach d,galaf/nftables.d apt/apt.conf.d profile.d X11/Xsession.d xdg/autostart,$(call put,644,$(wildcard etc/$(d)/*),/etc/$(d)))
 	$(call put,644,$(wildcard etc/galaf/*.json),/etc/galaf)
-	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
+	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(nmdir))
+	$(foreach d,pre-up.d pre-down.d,$(call put,755,etc/NetworkManager/dispatcher.d/40-galaf-networks,$(nmdir)/$(d)))
 	$(call put,644,$(wildcard etc/modprobe.d/*),$(datadir)/galaf/modprobe.d)
 	$(call put,644,$(wildcard share/galaf/known/*.json),$(datadir)/galaf/known)
 	$(call put,644,$(wildcard share/polkit-1/actions/*),$(datadir)/polkit-1/actions)
 	$(foreach d,polkit-1 dbus-1,$(call put,644,$(wildcard etc/$(d)/*),$(datadir)/galaf/$(d)))
 	$(foreach d,conf.d dnsmasq.d,\
 		$(call put,644,$(wildcard etc/NetworkManager/$(d)/*),$(datadir)/galaf/NetworkManager/$(d)))
-	$(call put,755,$(wildcard etc/NetworkManager/dispatcher.d/*),$(prefix)/lib/NetworkManager/dispatcher.d)
 
 # One build at a time, whoever asks; a package newer than its sources is left as it is.
 deb:

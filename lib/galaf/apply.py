@@ -12,8 +12,8 @@ from pathlib import Path
 from . import generation, paths, trial
 from .config import changes
 from .errors import GalafError
-from .system import accounts, desktop, families, files, granted, groups, iprule, journal, nft, ping_range, prefetch
-from .system import resolver, seat, sweep
+from .system import accounts, desktop, families, files, granted, groups, iprule, journal, networks, nft, ping_range
+from .system import prefetch, resolver, seat, sweep
 from .system.run import CommandFailed, run
 
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
@@ -192,6 +192,7 @@ def activate(folder):
     """
     generation.stage(folder)
     loaded = nft.load(folder)
+    _try_all(lambda: networks.fill(folder))     # at once; settle() tries again and tells
     reopen()
     generation.make_good(folder, spare=(trial.noted() or {}).get("before"))
     return loaded
@@ -210,6 +211,7 @@ def settle_machine(folder):
     allowed for now; returns what failed, a sentence each."""
     return _try_all(lambda: granted.settle_names(folder),
                     lambda: ping_range.settle(generation.text(folder, "sysctl.conf")),
+                    lambda: networks.fill(folder),
                     lambda: seat.settle(generation.holds_networks(folder)),
                     lambda: families.settle(generation.text(folder, "socket_families")))
 

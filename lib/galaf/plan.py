@@ -12,7 +12,7 @@ from pathlib import Path
 from . import VERSION, generation, paths
 from .config import conf, sources
 from .errors import GalafError
-from .render import dnsmasq, families, launch, ruleset, sysctl, untold
+from .render import dnsmasq, families, launch, networks, ruleset, sysctl, untold
 from .system import accounts, executables, journal, nft, resolver, seat
 
 # A statement of nft(8) that makes a table, or adds to one.
@@ -52,6 +52,7 @@ class Plan:
             "launch": launch.render(executables.with_privilege(self.conf), self.ids),
             "sysctl.conf": sysctl.render(self.conf),
             "socket_families": families.render(self.conf),
+            "networks": networks.definitions(self.conf),
             "untold": untold.render(self.conf, self.ids),
             "ids.json": json.dumps({"users": self.ids.users, "groups": self.ids.groups}) + "\n",
             "meta.json": json.dumps({**self._meta(), "sha256": generation.digest(rules.encode())}) + "\n",

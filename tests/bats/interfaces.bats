@@ -79,3 +79,66 @@ mdns nothing" "$output"
 
 # shellcheck disable=SC2086     # several
 teardown() { [ -z "${others:-}" ] || kill $others; }
+
+# event ACTION INTERFACE UUID NAME [VPN-INTERFACE]: NetworkManager's dispatcher says that.
+event() {
+    env NM_DISPATCHER_ACTION="$1" DEVICE_IFACE="$2" DEVICE_IP_IFACE="$2" CONNECTION_UUID="$3" CONNECTION_ID="$4" \
+        VPN_IP_IFACE="${5:-}" /usr/lib/NetworkManager/dispatcher.d/pre-up.d/40-galaf-networks "${5:-$2}" "$1"
+}
+
+# at LINE ...: galaf_firewall status says that of the networks, and no more.
+at() { same "$*" "$(galaf_firewall status | sed -n 's/^network: //p' | paste -sd ' ')" "where the machine is"; }
+
+# open near|far|none: just that group reaches the web by the cable, and near's service is reached there as near reaches it.
+open() {
+    local group
+    for group in near far; do
+        if [ "$group" = "$1" ]; then
+            passes in_group "$group" fetch http://198.18.0.10/
+        else
+            fails 7 in_group "$group" fetch http://198.18.0.10/
+        fi
+    done
+    if [ "$1" = near ]; then
+        passes internet python3 -c 'import socket; socket.create_connection(("192.0.2.2", 8444), 5)'
+    else
+        fails 1 internet python3 -c 'import socket; socket.create_connection(("192.0.2.2", 8444), 0.3)'
+    fi
+}
+
+@test "networks by name: what NetworkManager says of an interface opens and closes, in any order that it may come" {
+    configure <<'JSON'
+{
+    "networks": { "here": { "connection": [ "Here: é", "u-3" ] }, "tunnel": { "interface": [ "tun0" ] } },
+    "groups": {
+        "near": { "rule": "tcp dport 80", "on": [ "here" ] }, "far": { "rule": "tcp dport 80", "not_on": [ "here" ] }
+    },
+    "inbound": { "root": { "rule": "tcp dport 8444", "on": [ "here" ] } }
+}
+JSON
+    python3 -m http.server --bind 192.0.2.2 8444 >/tmp/served 2>&1 3>&- &
+    others=$!
+    at "tun0: tunnel"
+    open none
+    event pre-up eth0 u-1 "Here: é"
+    at "eth0: here tun0: tunnel"
+    open near
+    event pre-up eth0 u-2 Elsewhere
+    event down eth0 u-1 "Here: é"
+    at "eth0: none that the file names tun0: tunnel"
+    open far
+    event down eth0 u-2 Elsewhere
+    open none
+    event vpn-pre-up eth0 u-3 Office tun0
+    at "tun0: here, tunnel"
+    event vpn-down eth0 u-3 Office
+    at "tun0: tunnel"
+    event up lo u-1 "Here: é"
+    event up 'a"}b' u-1 "Here: é"
+    event up eth0 u-2 $'Elsewhere\n\037u-1\037eth0\037Here: é'
+    open far
+    passes galaf_firewall stop
+    event up eth0 u-1 "Here: é"
+    passes galaf_firewall start
+    open none           # nobody is there to say that it still is
+}

@@ -31,7 +31,9 @@ FOLDERS = {
     "completions": "usr/share/bash-completion/completions", "share/doc": "usr/share/doc/galaf/examples",
 }
 DEBHELPERS = {
-    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/galaf_guard", "usr/lib/galaf/environment",
+    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/networks", "usr/lib/galaf/galaf_guard",
+    "usr/lib/galaf/environment", "usr/lib/NetworkManager/dispatcher.d/pre-up.d/40-galaf-networks",
+    "usr/lib/NetworkManager/dispatcher.d/pre-down.d/40-galaf-networks",
     "usr/share/doc/galaf/changelog.gz",
     "usr/share/doc/galaf/README.md.gz", "usr/share/doc/galaf/SECURITY.md.gz",
     "usr/share/doc/galaf/copyright", "usr/share/lintian/overrides/galaf", "usr/share/python3/runtime.d/galaf.rtupdate",
@@ -130,7 +132,7 @@ def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
         programs = (r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|usr/lib/systemd/user-[a-z-]*generators/|"
-                    r".*/galaf/(close|galaf_guard)$")
+                    r".*/galaf/(close|networks|galaf_guard)$")
         executable = member.isdir() or re.match(programs, name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name

@@ -7,7 +7,7 @@ import pytest
 from conftest import TOP
 
 from galaf.config import conf
-from galaf.render import dnsmasq, families, launch, ruleset, sysctl, untold
+from galaf.render import dnsmasq, families, launch, networks, ruleset, sysctl, untold
 from galaf.system import accounts
 
 GOLDEN = TOP / "tests/py/golden"
@@ -40,6 +40,7 @@ def test_golden(case):
         "launch": launch.render(configuration, ids),
         "sysctl.conf": sysctl.render(configuration),
         "socket_families": families.render(configuration),
+        "networks": networks.definitions(configuration),
         "untold": untold.render(configuration, ids),
     }
     for name, text in rendered.items():

@@ -23,6 +23,17 @@ def elements(conf):
             yield from block(f"add element {named}", [(f'"{each}",', network.path) for each in network.interfaces])
 
 
+def definitions(conf):
+    """What lib/galaf/networks reads: a line for each thing that the file says of a network; "" where it names none."""
+    if not conf.networks:
+        return ""
+    lines = [("table", conf.table)]
+    for network in conf.networks.values():
+        lines += [(network.name, "connection", each) for each in network.connections]
+        lines += [(network.name, "interface", each) for each in network.interfaces]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
 def names_out(conf, entries, ids):
     """The chains by which a query that dnsmasq asks in an application's name goes by that one's networks alone.
 

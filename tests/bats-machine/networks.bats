@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Networks by name: what holds at home, in the office, through a tunnel and elsewhere, over two cables as different
+# connections, while a rogue sends all the time.
+
+load machine
+
+setup_file() {
+    later openssh-server
+    passes install "./$DEB"
+    let_ssh_in
+    start_rogue
+    # NetworkManager's connections, with names that nmcli escapes; the second cable comes later, the cafe has no name.
+    passes on nmcli connection modify wired connection.id "Home: Büro\\2"
+    passes on nmcli connection add type ethernet con-name office ifname eth1 ipv4.route-metric 50 ipv6.route-metric 50
+    passes on nmcli connection add type ethernet con-name cafe ifname eth0 autoconnect no ipv4.method manual \
+        ipv4.addresses 192.0.2.77/24 ipv4.gateway 192.0.2.1 ipv4.dns 192.0.2.1 ipv6.method disabled
+    put /etc/galaf/galaf_conf.json <<JSON
+{
+    "config": { "defaults": { "on": [ "home", "office" ] } },
+    "networks": {
+        "home": { "connection": [ "Home: Büro\\\\2" ] },
+        "office": { "connection": [ "$(on nmcli -g connection.uuid connection show office)" ] },
+        "tunnel": { "interface": [ "tun0" ] }
+    },
+    "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ], "not_on": [] } },
+    "groups": {
+        "browser": { $CURL, "domains": [ "web.example" ], "rule": "tcp dport 80", "not_on": [] },
+        "letters": { $CURL, "domains": [ "mail.example" ], "rule": [ "tcp dport 80", "udp dport 5000" ] },
+        "samba": { $CURL, "rule": "ip daddr 198.18.0.40 tcp dport 8080", "on": [ "office" ] },
+        "away": { $CURL, "rule": "ip daddr 198.18.0.41", "not_on": [ "home" ] },
+        "secret": { $CURL, "domains": [ "four.example" ], "rule": [ "tcp dport 465", "udp dport 5000" ], "on": [ "tunnel" ] },
+        "vault": { $CURL, "rule": [ "tcp dport 465", "udp dport 5000" ], "on": [ "tunnel" ] }
+    },
+    "inbound": { "root": { "rule": "tcp dport 22", "on": [ "home" ] } }
+}
+JSON
+    passes on galaf_config --yes
+    put /opt/sender <<'END'
+import itertools, socket, sys, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+    for _ in itertools.count():
+        try:
+            sending.sendto(b"x", (sys.argv[1], 5000))
+        except OSError:
+            pass
+        time.sleep(0.01)
+END
+}
+CURL='"execv": [ "/usr/bin/curl", "-sS", "…" ]'
+
+# is_at [LINE]: galaf_firewall status says that of the networks, and no more.
+is_at() { [ "$(on galaf_firewall status | sed -n 's/^network: //p' | paste -sd ' ')" = "$*" ]; }
+there() { eventually 20 is_at "$@" || complain "wanted: $*" "$(on galaf_firewall status)"; }
+
+# sends GROUP HOST: a program in that group sends there, a hundred times a second, until the test ends.
+sends() { passes on systemd-run --quiet --unit="sends-$1" galaf --test "$1" python3 /opt/sender "$2"; }
+
+# none SINCE FILTER [FILE], some SINCE FILTER [FILE]: such packets were not sent, or were.
+none() { same "" "$(sent "$@" | head -n 5)" "what was sent of '$2'"; }
+some() { eventually 10 several "$@" || complain "nothing sent of '$2'"; }
+several() { [ "$(sent "$@" | count)" -gt 5 ]; }
+
+# closed SINCE: the rogue has tried, and nothing but what is listed somewhere was sent.
+closed() {
+    forget_tries
+    tried
+    none "$1" "not ($LINK or ($QUERIES) or tcp port 80 or tcp port 8080 or tcp port 22 or udp port 5000)"
+    none "$1" "$ROGUE"
+}
+
+@test "at home: what is listed for home, and ssh from outside; no name of the tunnel's leaves" {
+    since=$(now)
+    there "eth0: home"
+    passes alice 'galaf browser -m 5 http://web.example/'
+    passes alice 'galaf letters -m 5 http://mail.example/'
+    passes by_ssh true
+    fails 7 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
+    fails 7 alice 'galaf away -m 5 http://198.18.0.41:8080/'
+    fails 6 alice 'galaf secret -m 5 http://four.example:465/'
+    same "" "$(sent "$since" "port 53" | grep four.example)" "queries for the tunnel's name"
+    closed "$since"
+}
+
+@test "a change of network holds before its first packet, both ways; what was open ends; elsewhere the browser alone goes on" {
+    since=$(now)
+    sends letters 198.18.0.30
+    sends away 198.18.0.41
+    some "$since" "src host $(address eth0) and dst host 198.18.0.30 and udp"
+    alice 'galaf letters --limit-rate 10k -m 60 http://mail.example/bytes/6000000 -o held' 3>&- &
+    held=$!
+    eventually 10 test -s /run/machine/tree/home/alice/held
+    for _ in 1 2 3; do
+        changed=$(now)
+        passes on nmcli connection up cafe
+        there "eth0: none that the file names"
+        some "$changed" "src host 192.0.2.77 and dst host 198.18.0.41"
+        changed=$(now)
+        passes on nmcli connection up "Home: Büro\\2"
+        there "eth0: home"
+        some "$changed" "src host $(address eth0) and dst host 198.18.0.30 and udp"
+    done
+    run wait "$held"
+    [ "$status" != 0 ] || complain "the connection went on"
+    none "$since" "src host 192.0.2.77 and dst host 198.18.0.30"
+    none "$since" "not src host 192.0.2.77 and dst host 198.18.0.41"
+
+    passes on nmcli connection up cafe
+    there "eth0: none that the file names"
+    passes alice 'galaf browser -4 -m 5 http://web.example/'
+    fails 6 alice 'galaf letters -4 -m 5 http://mail.example/'
+    fails 7 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
+    fails 255 by_ssh true
+    passes on systemctl stop sends-letters sends-away
+    closed "$since"
+    passes on nmcli connection up "Home: Büro\\2"
+    there "eth0: home"
+}
+
+@test "a second cable: the office's holds there, home's at home; each goes with its cable" {
+    ip link add cable2 type veth peer name eth1 address 02:00:00:00:00:03 netns machine
+    ip link set cable2 up
+    tcpdump -i cable2 -Q in -U --immediate-mode -w /run/machine/second.pcap 2>/run/machine/second.log 3>&- 4>&- &
+    eventually 5 grep -q listening /run/machine/second.log
+    since=$(now)
+    ip link set cable2 master switch
+    there "eth0: home eth1: office"
+    passes eventually 10 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
+    passes alice 'galaf away -m 5 http://198.18.0.41:8080/'
+    passes alice 'galaf letters -4 -m 5 http://mail.example/'
+    elsewhere=$(address eth1)
+    fails 1 internet python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], 22), 1)' "$elsewhere"
+    none "$since" "tcp port 8080"
+    some "$since" "tcp port 8080" /run/machine/second.pcap
+    ip link del cable2
+    there "eth0: home"
+    fails 7 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
+    closed "$since"
+    none "$since" "$ROGUE" /run/machine/second.pcap
+}
+
+@test "an application through the tunnel alone: nothing of it, and no name, by the cable while the tunnel goes up and down" {
+    ip link add tun0 netns machine type veth peer name tun0 netns internet
+    on nmcli device set tun0 managed no
+    internet ip addr add 10.7.0.1/24 dev tun0
+    internet ip link set tun0 up
+    nsenter --net=/run/netns/internet tcpdump -i tun0 -Q in -U --immediate-mode -w /run/machine/tunnel.pcap 2>/run/machine/tunnel.log 3>&- 4>&- &
+    eventually 5 grep -q listening /run/machine/tunnel.log
+    since=$(now)
+    sends vault 198.18.0.44
+    for _ in 1 2 3; do
+        changed=$(now)
+        passes on sh -c 'ip addr replace 10.7.0.2/24 dev tun0 && ip link set tun0 up &&
+            ip route replace 198.18.0.44 dev tun0 src 10.7.0.2'
+        passes eventually 10 alice 'galaf vault -m 5 http://198.18.0.44:465/'
+        some "$changed" "dst host 198.18.0.44 and udp" /run/machine/tunnel.pcap
+        passes on ip link set tun0 down
+        fails 7 alice 'galaf vault -m 5 http://198.18.0.44:465/'
+        fails 6 alice 'galaf vault -m 5 http://four.example:465/'
+    done
+    none "$since" "dst host 198.18.0.44"
+    same "" "$(sent "$since" "port 53" | grep four.example)" "queries for its name by the cable"
+    echo "# three times up and down: $(sent "$since" "dst host 198.18.0.44" /run/machine/tunnel.pcap | count) packets in the" \
+        "tunnel, $(sent "$since" "dst host 198.18.0.44" | count) by the cable" >&3
+    passes on systemctl stop sends-vault
+    passes on ip link del tun0
+    closed "$since"
+}
+
+@test "addresses, prefixes, a suspend, NetworkManager's and other firewalls' restarts open nothing and lose nothing" {
+    since=$(now)
+    passes on sysctl -qw net.ipv6.conf.eth0.use_tempaddr=2
+    passes on ip addr add 192.0.2.88/24 dev eth0
+    passes on ip addr add 2001:db8:5::5/64 dev eth0 nodad
+    passes on ip link set eth0 down
+    passes on systemctl kill --signal=STOP NetworkManager
+    passes on ip link set eth0 up
+    closed "$since"
+    passes on systemctl kill --signal=CONT NetworkManager
+    there "eth0: home"
+    passes eventually 20 alice 'galaf letters -m 5 http://mail.example/'
+    passes on systemctl restart NetworkManager
+    there "eth0: home"
+    passes eventually 20 alice 'galaf letters -m 5 http://mail.example/'
+    closed "$since"
+    passes on nft flush ruleset     # through which new connections slip: see galaf_firewall(8)
+    there "eth0: home"
+    since=$(now)
+    passes eventually 20 alice 'galaf letters -m 5 http://mail.example/'
+    passes on galaf_firewall reload
+    is_at "eth0: home"
+    passes on galaf_config --set '$.networks.home.connection' '["other"]'
+    passes on galaf_config --yes
+    is_at "eth0: none that the file names"
+    fails 6 alice 'galaf letters -m 5 http://mail.example/'
+    passes on galaf_config --rollback
+    is_at "eth0: home"
+    closed "$since"
+    reboot
+    there "eth0: home"
+    passes eventually 20 alice 'galaf letters -m 5 http://mail.example/'
+    closed "$since"
+}
