@@ -3,6 +3,7 @@
 # Known entries with the programs that they are for, on a booted workstation: what leaves with the entry, and nothing without.
 
 load machine
+load servers
 
 # A known entry, its package (see tests/known-debs), the arguments, and what of it is to be seen on the cable.  198.18.0.10 is another machine.
 TRIED='
@@ -39,6 +40,7 @@ redis-tools|redis-tools|-h 198.18.0.10 ping|tcp dst port 6379
 snmp|snmp|-v2c -c public -t 1 -r 0 198.18.0.10|udp dst port 161
 dict|dict|-h 198.18.0.10 word|tcp dst port 2628
 nbtscan|nbtscan|198.18.0.10|udp dst port 137
+smbclient|smbclient|-N -t 3 -L 198.18.0.10|tcp dst port 445
 '
 
 # tried: the table's lines.
@@ -48,7 +50,7 @@ setup_file() {
     RELEASE=$(on sh -c '. /etc/os-release; echo $VERSION_ID')
     mkdir -p /run/machine/tree/opt/debs
     cp "$BATS_TEST_DIRNAME/../../build/known-debs-$RELEASE"/*.deb /run/machine/tree/opt/debs/
-    passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io /opt/debs/*.deb'
+    passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io --force-depends /opt/debs/*.deb'
     passes install "./$DEB"
 }
 
@@ -94,6 +96,61 @@ print(json.load(open(f"/usr/share/galaf/known/{sys.argv[1]}.json"))["groups"][sy
     done < <(tried)
     [ "$(tried | count)" -ge 25 ]
     same "" "$silent" "those of which nothing left"
+}
+
+# A known entry, what a person types who wants to see the file of the server's, at which address and port.
+SERVERS="
+gvfs|gio mount -a smb://192.168.7.7/share; gio cat smb://192.168.7.7/share/file|445
+gvfs|gio mount dav://192.168.7.7/; gio cat dav://192.168.7.7/file|80
+gvfs|gio mount sftp://root@192.168.7.7/; gio cat sftp://root@192.168.7.7$SHARE/file|22
+sshfs|mkdir -p near; sshfs root@192.168.7.7:$SHARE near; cat near/file; fusermount3 -u near|22
+davfs2|mount -t davfs http://192.168.7.7/ /mnt; cat /mnt/file; umount /mnt|80
+"
+
+# file_of NAME COMMAND-LINE: what is shown by that, typed by alice in her session, for davfs2 by root.
+file_of() {
+    case $1 in
+    davfs2) on timeout 60 sh -c "$2" 2>&1 ;;
+    *) alice "export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus
+        timeout 60 sh -c '$2'" 2>&1 ;;
+    esac || true
+}
+
+@test "file servers: not a packet without their entries, mounted and read with them, ssh listed or not; gvfs obeys anyone" {
+    internet ip address add 192.168.7.7/32 dev lo
+    samba
+    webdav
+    sshd /run/machine/tree/home/alice
+    passes on sh -c 'chown -R alice: /home/alice/.ssh; test -e /dev/fuse || mknod -m 666 /dev/fuse c 10 229
+        echo user_allow_other >>/etc/fuse.conf; echo "/mnt none none" >>/etc/davfs2/secrets; loginctl enable-linger alice'
+    echo '{ "users": { "dnsmasq": "known" } }' | put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    passes on systemctl restart user@1000
+    since=$(now)
+    while IFS='|' read -r name typed _; do
+        [[ "$(file_of "$name" "$typed")" != *"file of the server's"* ]] || complain "read without an entry: $typed"
+    done < <(grep . <<<"$SERVERS")
+    same "" "$(sent "$since" 'dst host 192.168.7.7' | head -n 5)" "packets on the cable"
+
+    echo '{ "users": { "dnsmasq": "known", "davfs2": "known" },
+        "groups": { "gvfs": "known", "sshfs": "known", "ssh": "known" } }' | put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    passes on systemctl restart user@1000
+    while IFS='|' read -r name typed port; do
+        since=$(now)
+        said=$(file_of "$name" "$typed")
+        [[ "$said" == *"file of the server's"* ]] || complain "not read: $typed" "$said" "$(on galaf_denied)"
+        [ -n "$(sent "$since" "dst host 192.168.7.7 and tcp dst port $port" | head -n 1)" ] || complain "not at $port: $typed"
+    done < <(grep . <<<"$SERVERS")
+    passes on galaf_doctor deputies
+    says_not warning
+    since=$(now)
+    file_of gvfs 'gio mount dav://198.18.0.10/; gio mount dav://word-of-alice.example/'
+    same "" "$(sent "$since" '(dst host 198.18.0.10) or (udp dst port 53)' | grep -E '198\.18\.0\.10\.|word-of-alice')" "what left"
+    passes on galaf_config --set '$.groups.gvfs' '{ "execv": [ "/usr/libexec/gvfsd" ], "rule": "tcp dport 80" }'
+    passes on galaf_config --yes
+    passes on galaf_doctor deputies
+    says 'by $.groups.gvfs any program can have gvfs mount a file server at any address'
 }
 
 # asked COMMAND-LINE: alice's programs ask a service; what of the other machine's, or about the names asked for, leaves.

@@ -4,14 +4,11 @@
 # kernel sends, and "kernel" allows it.
 
 load ../bats-machine/machine
+load ../bats-machine/servers
 
 SERVER=192.0.2.1
-FILES=/run/machine/files
-SHARE=$FILES/share
 
 setup_file() {
-    mkdir -p $SHARE
-    echo "a file of the server's" >$SHARE/file
     samba
     ganesha
     passes install "./$DEB"
@@ -24,16 +21,6 @@ teardown_file() {
     kill "$(cat $FILES/smbd.pid)" "$(cat $FILES/ganesha.pid)"
 }
 
-samba() {
-    from_debian samba
-    printf '%s\n' '[global]' 'server role = standalone server' 'map to guest = bad user' 'load printers = no' \
-        "pid directory = $FILES" "lock directory = $FILES" "state directory = $FILES" "cache directory = $FILES" \
-        "private dir = $FILES" "ncalrpc dir = $FILES/rpc" "log file = $FILES/samba.log" \
-        '[share]' "path = $SHARE" 'guest ok = yes' 'read only = no' 'force user = root' >$FILES/smb.conf
-    internet smbd --daemon --configfile=$FILES/smb.conf </dev/null >$FILES/smbd.log 2>&1 3>&- 4>&-
-    serves 445
-}
-
 ganesha() {
     from_debian nfs-ganesha-vfs
     mkdir -p /run/ganesha /var/lib/nfs/ganesha
@@ -44,19 +31,6 @@ ganesha() {
     internet ganesha.nfsd -f $FILES/ganesha.conf -L $FILES/ganesha.log -p $FILES/ganesha.pid \
         </dev/null >$FILES/nfsd.log 2>&1 3>&- 4>&-
     serves 2049
-}
-
-# from_debian PACKAGE: what tests/setup has fetched, into the lab.
-from_debian() {
-    find "$BATS_TEST_DIRNAME/../../build/debs-others/$1" -name '*.deb' -print0 |
-        DEBIAN_FRONTEND=noninteractive xargs -0 dpkg --install --force-unsafe-io --force-depends >$FILES/dpkg.log 2>&1 ||
-        complain "$1 is not installed" "$(cat $FILES/dpkg.log)"
-}
-
-# serves PORT: a server at the other end of the cable answers.
-serves() {
-    eventually 30 internet bash -c "true <>/dev/tcp/127.0.0.1/$1" 2>/dev/null ||
-        complain "no server at port $1" "$(tail $FILES/*.log)"
 }
 
 # allowed [RULE]: the file, with that rule for the kernel.

@@ -13,8 +13,8 @@ from .results import OK, Result, WARNING, few
 Deputy = namedtuple("Deputy", "program users protocol does")
 Deputy.__doc__ = """A service that others lead.
 
-program: its path; users: whose permission it has; protocol: by which it sends to any address; does: what any
-program can have it do, a phrase.
+program: its path; users: whose permission it has, besides that of the group whose command it is; protocol: by which it
+sends to any address; does: what any program can have it do, a phrase.
 """
 DEPUTIES = (
     Deputy("/usr/sbin/cupsd", ("root",), "tcp", "CUPS look for a printer at any address"),
@@ -28,6 +28,7 @@ DEPUTIES = (
     # request_key(2): root looks up what the key is called, where NFS, CIFS, Ceph or AFS has brought the kind of key
     Deputy("/usr/sbin/key.dns_resolver", ("root",), None, "keyutils look any name up for the kernel"),
     Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
+    Deputy("/usr/libexec/gvfsd", (), "tcp", "gvfs mount a file server at any address"),
     Deputy("/usr/lib/postfix/sbin/master", ("postfix",), "tcp", "Postfix mail to any address"),
 )
 PROTOCOLS = {"tcp", "udp", "udplite", "sctp", "dccp", "icmp", "icmpv6"}
@@ -38,7 +39,7 @@ def check(known):
     programs = sorted({deputy.program for deputy in there})
     told = {}
     for deputy in there:
-        for entry in filter(None, map(known.conf.users.get, deputy.users)):
+        for entry in entries(known.conf, deputy):
             if known.ids.of(entry) is not None and lets(entry, deputy.protocol):
                 told.setdefault(entry.path, []).append(deputy.does)
     for path, does in told.items():
@@ -48,6 +49,13 @@ def check(known):
     if not told:
         yield Result(OK, "no service that obeys any program is let out to any address: "
                          f"{few(programs) or 'there is none'}")
+
+
+def entries(conf, deputy):
+    """The entries whose permission a service has."""
+    yield from filter(None, map(conf.users.get, deputy.users))
+    yield from (entry for entry in conf.groups.values()
+                if entry.execv and os.path.realpath(entry.execv[0]) == os.path.realpath(deputy.program))
 
 
 def lets(entry, protocol):
