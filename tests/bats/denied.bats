@@ -401,6 +401,41 @@ probe.recv(10)'
     galaf_config --unset '$.inbound'
 }
 
+# proxied WORDS: a line of the proxy's log has them.
+proxied() { grep -qF -- "$1" /tmp/proxy.log; }
+
+@test "behind a proxy: the manual's entries let programs and apt reach it and nothing else; --suggest names its port" {
+    others tinyproxy-bin
+    echo nameserver 192.0.2.1 >/tmp/proxy.resolv
+    printf '%s\n' 'Port 3128' 'Listen 198.18.0.20' 'LogFile "/tmp/proxy.log"' 'LogLevel Info' 'PidFile "/tmp/servant"' \
+        'MaxClients 9' >/tmp/proxy.conf
+    internet unshare --mount sh -c 'mount --bind /tmp/proxy.resolv /etc/resolv.conf; tinyproxy -c /tmp/proxy.conf' 3>&- 4>&-
+    passes eventually 20 internet bash -c 'true <>/dev/tcp/198.18.0.20/3128'
+    manual=$(man -E UTF-8 --no-hyphenation --no-justification -P cat galaf_conf.json.5 | sed -n '/^PROXIES/,/^RULES/p' |
+        sed 's/10\.0\.0\.8/198.18.0.20/g; s/proxy\.corp\.example/other.example/g; s|/usr/bin/wget|/usr/bin/curl|')
+    configure <<<"$(sed -n '/^ *{$/,/^ \{0,7\}}$/p' <<<"$manual")"
+    passes galaf_config --set '$.users.dnsmasq' '"known"'
+    passes galaf_config --set '$.groups.wget' "$(sed -n '/"wget": {/,/^ *}$/p' <<<"$manual" | sed '1s/.*/{/')"
+    passes galaf_config --yes
+    passes as alice galaf curl -sS -m 5 http://web.example/a
+    says web.example
+    as alice galaf git ls-remote http://web.example/b || true
+    as alice galaf wget -sS -m 5 https://web.example/ || true
+    mkdir -p /tmp/apt/lists/partial
+    echo 'deb [trusted=yes] http://web.example/c ./' >/tmp/apt/list
+    chown -R _apt /tmp/apt
+    apt-get -q update -o Dir::Etc::SourceList=/tmp/apt/list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=/tmp/apt/lists \
+        -o Acquire::http::Proxy=http://198.18.0.20:3128 -o Acquire::Retries=0 >/tmp/apt/said 2>&1 || true
+    for words in "GET http://web.example/a" "GET http://web.example/b/info/refs" "CONNECT web.example:443" "GET http://web.example/c/"; do
+        proxied "$words" || complain "the proxy was not asked: $words" "$(cat /tmp/proxy.log)" "$(galaf_denied)"
+    done
+    fails 7 as alice galaf curl -sS -m 5 --noproxy '*' http://198.18.0.10/
+    fails 6 as alice galaf wget -sS -m 5 --noproxy '*' http://web.example/
+    fails 7 in_group nothing env http_proxy=http://198.18.0.20:3128 curl -sS -m 5 http://web.example/
+    passes galaf_denied --suggest --group nothing
+    says "198.18.0.20 tcp 3128 is a web proxy's port"
+}
+
 @test "a suggestion that was applied is not made again" {
     fails 6 in_group web fetch http://other.example/
     galaf_config --set '$.groups.web.domains' '["web.example", "other.example"]'
