@@ -6,9 +6,10 @@ import struct
 
 import wire
 
-from .stage import DGRAM, HOME, OWN, PEER, PEER_LINK, V4, V6, answered, elements, flush, mark, opened, probe, sent
+from .stage import DGRAM, HOME, OWN, PEER_LINK, V4, V6, answered, elements, flush, mark, opened, probe, sent
 
 GROUPS = {V4: ("239.255.255.250", 1900), V6: ("ff02::c", 1900)}
+ROUTER = "192.0.2.1"
 MDNS = ("224.0.0.251", 5353)
 NEAR, OWN_NEAR = {V4: "10.7.0.1", V6: "fe80::7:1%tun0"}, {V4: "10.7.0.2", V6: "fe80::7:2%tun0"}
 # Off the link, as far as the rules know: the address of who answers, and what it sends to.
@@ -106,7 +107,7 @@ def discovery_near(peer):
             assert sent(sock, b"who?", GROUPS[family]) == 0
             answer(far, sock, to)
             assert not answered(sock), host
-    with ready(peer), opened("alice", V4, group="finder", bound=(OWN[0], 0)) as sock, answering(peer, PEER[0]) as far:
+    with ready(peer), opened("alice", V4, group="finder", bound=(OWN[0], 0)) as sock, answering(peer, ROUTER) as far:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(OWN[0]))
         assert sent(sock, b"who?", GROUPS[V4]) == 0
         answer(far, sock, OWN[0])
