@@ -113,6 +113,15 @@ closed() {
     fails 255 by_ssh true
     passes on systemctl stop sends-letters sends-away
     closed "$since"
+
+    # A connection of a single person's has what name that person likes.
+    uuid=$(on nmcli -g connection.uuid connection show cafe)
+    passes on nmcli connection modify cafe connection.id "Home: Büro\\2" connection.permissions user:alice
+    passes on nmcli connection up uuid "$uuid"
+    there "eth0: none that the file names"
+    passes on galaf_firewall reload
+    is_at "eth0: none that the file names"
+    passes on nmcli connection modify uuid "$uuid" connection.id cafe connection.permissions ''
     passes on nmcli connection up "Home: Büro\\2"
     there "eth0: home"
 }

@@ -80,9 +80,10 @@ mdns nothing" "$output"
 # shellcheck disable=SC2086     # several
 teardown() { [ -z "${others:-}" ] || kill $others; }
 
-# event ACTION INTERFACE UUID NAME [VPN-INTERFACE]: NetworkManager's dispatcher says that.
+# event ACTION INTERFACE UUID NAME [VPN-INTERFACE]: NetworkManager's dispatcher says that; whose it is says $profile.
 event() {
-    env NM_DISPATCHER_ACTION="$1" DEVICE_IFACE="$2" DEVICE_IP_IFACE="$2" CONNECTION_UUID="$3" CONNECTION_ID="$4" \
+    printf '[connection]\nid=any\n%s\n' "$profile" >/tmp/profile
+    env CONNECTION_FILENAME=/tmp/profile NM_DISPATCHER_ACTION="$1" DEVICE_IFACE="$2" DEVICE_IP_IFACE="$2" CONNECTION_UUID="$3" CONNECTION_ID="$4" \
         VPN_IP_IFACE="${5:-}" /usr/lib/NetworkManager/dispatcher.d/pre-up.d/40-galaf-networks "${5:-$2}" "$1"
 }
 
@@ -118,6 +119,7 @@ open() {
 JSON
     python3 -m http.server --bind 192.0.2.2 8444 >/tmp/served 2>&1 3>&- &
     others=$!
+    profile=permissions=
     at "tun0: tunnel"
     open none
     event pre-up eth0 u-1 "Here: é"
@@ -136,6 +138,11 @@ JSON
     event up lo u-1 "Here: é"
     event up 'a"}b' u-1 "Here: é"
     event up eth0 u-2 $'Elsewhere\n\037u-1\037eth0\037Here: é'
+    at "eth0: none that the file names tun0: tunnel"
+    event up eth0 u-2 $'Here: é\037'
+    at "eth0: none that the file names tun0: tunnel"
+    profile="permissions=user:alice:;"
+    event up eth0 u-2 "Here: é"
     open far
     passes galaf_firewall stop
     event up eth0 u-1 "Here: é"
