@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A laptop's day: a café with a captive portal, a VPN with name servers of its own, a connection shared with others.
+# A laptop's day: a café with a captive portal, a connection shared with others.
 
 load machine
 
@@ -108,4 +108,77 @@ share() {
     passes on nmcli connection delete sharing
     passes on galaf_doctor sharing
     says "no connection is shared"
+}
+
+PORTAL=10.11.12.13      # a captive portal, with which the café's name server answers for every name
+
+# portal: the café has one until it is passed; it sends each page's reader to login.cafe.example, and that to its address.
+portal() {
+    internet ip addr add $PORTAL/32 dev lo
+    put /opt/portal <<'PY'
+import http.server
+class Portal(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        host = self.headers["Host"]
+        way = {"login.cafe.example": "http://10.11.12.13/login"}.get(host, "http://login.cafe.example/")
+        page = host == "10.11.12.13"
+        self.send_response(200 if page else 302)
+        if not page:
+            self.send_header("Location", way)
+        self.end_headers()
+        self.wfile.write(b"the portal's page\n" if page else b"")
+http.server.ThreadingHTTPServer(("10.11.12.13", 8100), Portal).serve_forever()
+PY
+    internet /usr/bin/python3 /run/machine/tree/opt/portal >/dev/null 2>&1 3>&- 4>&- &
+    portal=$!
+    names --address=/#/$PORTAL
+    internet nft -f - <<NFT
+table ip cafe {
+    chain prerouting {
+        type nat hook prerouting priority dstnat
+        tcp dport 80 dnat to $PORTAL:8100
+    }
+}
+NFT
+}
+
+teardown() { [ -z "${portal:-}" ] || kill "$portal"; }
+
+# names OPTION ...: the internet's name server, started anew with these.
+names() {
+    internet kill "$(cat /run/internet-dnsmasq.pid)"
+    eventually 5 no_names
+    internet dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --bind-interfaces --listen-address=192.0.2.1,2001:db8::1 \
+        --pid-file=/run/internet-dnsmasq.pid "$@" 3>&- 4>&-
+}
+no_names() { ! internet ss -Hlnu 'sport = 53' src 192.0.2.1 | grep -q .; }
+
+# connectivity WORD: what NetworkManager sees of the internet.
+connectivity() { [ "$(on nmcli networking connectivity check)" = "$1" ]; }
+
+@test "a captive portal: NetworkManager sees it, the browser's own entry shows its page, and all else stays closed" {
+    printf '[connectivity]\nuri=http://network-test.debian.org/nm\nresponse=network-test.debian.org\n' |
+        put /etc/NetworkManager/conf.d/20-connectivity-debian.conf
+    passes on systemctl restart NetworkManager
+    passes on nm-online -q -t 20
+    passes on galaf_config --set '$.users.root' \
+        "$(jq --compact-output '.users.root' "$BATS_TEST_DIRNAME/../../share/galaf/known/network-manager.json")"
+    passes on galaf_config --set '$.groups.browser' "$(jq --compact-output \
+        '.groups["firefox-esr"] | .execv = ["/usr/bin/curl", "-sS", "-L", "…"]' "$BATS_TEST_DIRNAME/../../share/galaf/known/firefox-esr.json")"
+    passes on galaf_config --yes
+    portal
+    since=$(now)
+    eventually 20 connectivity portal || complain "not seen: $(on nmcli networking connectivity check)"
+    passes alice 'galaf browser -m 10 http://web.example/'
+    same "the portal's page" "$output"
+    fails 6 alice '/usr/bin/curl -sS -L -m 5 http://web.example/'
+    fails 7 alice "/usr/bin/curl -sS -m 5 http://$PORTAL/login"
+    fails 7 alice "galaf browser -m 5 http://$PORTAL:8080/"
+    same "" "$(sent "$since" "$ROGUE" | head -n 5)" "what the rogue sent"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES) or tcp port 80)" | head -n 5)" "what the machine sent"
+    internet nft delete table ip cafe
+    names --address=/network-test.debian.org/198.18.0.10 --address=/web.example/198.18.0.10
+    eventually 20 connectivity full || complain "not seen: $(on nmcli networking connectivity check)"
+    passes alice 'galaf browser -m 10 http://web.example/'
+    says "web.example 80"
 }
