@@ -117,6 +117,7 @@ open() {
     "inbound": { "root": { "rule": "tcp dport 8444", "on": [ "here" ] } }
 }
 JSON
+    ip link set tun0 down       # the first test's routes go with it
     python3 -m http.server --bind 192.0.2.2 8444 >/tmp/served 2>&1 3>&- &
     others=$!
     profile=permissions=
