@@ -11,8 +11,9 @@ from .results import BROKEN, OK, Result, few
 
 def check(_known):
     found = installed()
-    old = [f"{name} {found.get(name, 'is missing')}" for name, least in
-           (("nftables", Version("1.0.6")), ("dnsmasq-base", resolver.OLDEST)) if found.get(name, Version("0")) < least]
+    needed = {"nftables": "1.0.6", "dnsmasq-base": resolver.OLDEST}
+    old = [f"{name} {found.get(name, 'is missing')}" for name, least in needed.items()
+           if found.get(name, Version("0")) < Version(least)]
     if old:
         return Result(BROKEN, f"too old: {few(old)}", "sudo apt upgrade")
     return Result(OK, f"nftables {found['nftables']}, dnsmasq-base {found['dnsmasq-base']}")

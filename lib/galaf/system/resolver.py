@@ -10,14 +10,12 @@ import os
 import re
 from pathlib import Path
 
-from debian.debian_support import Version
-
 from .. import paths
 from ..errors import GalafError
 from . import files, listed_names
 from .run import CommandFailed, run
 
-OLDEST = Version("2.87")
+OLDEST = "2.87"
 SHIPPED = Path("/usr/share/galaf/NetworkManager")
 GENERATED = paths.STATE / "dnsmasq.d"
 READ = paths.RUNTIME / "options-read"       # the digest of the options that dnsmasq was last started anew for
@@ -151,8 +149,9 @@ def _asked():
 
 def _too_old(said):
     """What `dnsmasq --version` lacks, as a sentence; None if nothing."""
+    from debian.debian_support import version_compare      # takes as long to read as an eighth of a command's start
     version = re.search(r"version (\S+)", said)
-    if not version or Version(version[1]) < OLDEST:
+    if not version or version_compare(version[1], OLDEST) < 0:
         return f"dnsmasq {version[1] if version else '?'} is too old: {OLDEST} or newer is needed"
     options = said.split("compile time options:")[-1].split()
     lacking = [option for option in ("nftset", "conntrack") if option not in options]
