@@ -130,10 +130,18 @@ END
 before_galaf() {
     start_rogue 0.05
     footprint >/run/machine/footprint
-    # The router tells its name server a little later than DHCP does.
-    eventually 30 on grep -q 2001:db8::1 /etc/resolv.conf
+    eventually 30 told || complain "no name servers" "$(on cat /etc/resolv.conf)"
     network >/run/machine/network
 }
+
+# told: resolv.conf has the name server that DHCP tells and the router's, of which either may come first, or a
+# resolver of the machine's own.
+told() {
+    on grep -q '^nameserver 127\.' /etc/resolv.conf && return
+    on grep -q '^nameserver [0-9.]*$' /etc/resolv.conf || return 1
+    ! ipv6 || on grep -q '^nameserver .*:' /etc/resolv.conf
+}
+ipv6() { on grep -q eth0 /proc/net/if_inet6; }
 
 tries() { on cat /opt/tries | count; }
 # tried: the rogue has tried often enough to tell; waits for that.

@@ -108,10 +108,9 @@ setup_file() {
 settled() {
     on ip -4 route show default | grep -q . || return 1
     ! ipv6 || on ip -6 route show default | grep -q . || return 1
-    ! ipv6 || on grep -q -e 2001:db8::1 -e 127.0.0 /etc/resolv.conf || return 1
+    told || return 1
     on getent hosts "$SITE" >/dev/null
 }
-ipv6() { on grep -q eth0 /proc/net/if_inet6; }
 
 # state: what the package may change, and has to give back.
 state() {
