@@ -76,11 +76,13 @@ elements() { on nft list set inet galaf "$1"; }
     passes on galaf_config --set '$.config' '{ "stop_dns_rebind": true }'
     passes on galaf_config --set '$.groups.browser' '{ "rule": "tcp dport 80" }'
     passes on galaf_config --yes
+    passes alice 'logger -t dnsmasq "possible DNS-rebind attack detected: forged.example"'
     fails 2 on galaf --test browser getent ahostsv4 evil.example
     named() { on galaf_dns status | grep -q 'stop_dns_rebind: evil.example'; }
     eventually 5 named || complain "$(on journalctl -b -n 20 --no-pager)"
     run on galaf_doctor names
     says "stop_dns_rebind refused a private address of evil.example"
+    says_not forged.example
 }
 
 @test "nmcli general reload dns-full starts dnsmasq anew, and it reads new option files" {

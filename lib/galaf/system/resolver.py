@@ -7,6 +7,7 @@ options by links, which go again with the package.
 """
 import hashlib
 import os
+import pwd
 import re
 from pathlib import Path
 
@@ -120,12 +121,16 @@ def search_limit(conf):
 
 
 def rebinds():
-    """The names, sorted, that dnsmasq refused since boot for a private address, by the journal."""
+    """The names, sorted, that dnsmasq refused since boot for a private address, by the journal.
+
+    Any program can write there as "dnsmasq"; _UID is what the kernel says of who wrote, systemd.journal-fields(7), and
+    galaf's options have dnsmasq run as that user.
+    """
     try:
         said = run("journalctl", "--boot", "--quiet", "--output=cat", "--identifier=dnsmasq",
-                   "--grep=DNS-rebind attack detected", ok=(0, 1))
-    except GalafError:
-        return []       # no journal is kept, or this is not root
+                   "--grep=DNS-rebind attack detected", f"_UID={pwd.getpwnam('dnsmasq').pw_uid}", ok=(0, 1))
+    except (GalafError, KeyError):
+        return []       # no journal is kept, or this is not root; there is no such user
     return sorted(set(re.findall(r"detected: ([a-z0-9._-]+)$", said, re.MULTILINE)))
 
 
