@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from . import VERSION, generation, paths
-from .config import conf, sources
+from .config import conf, sandboxes, sources
 from .errors import GalafError
 from .render import dnsmasq, families, launch, networks, ruleset, sysctl, untold
 from .system import accounts, executables, journal, nft, resolver, seat
@@ -112,6 +112,7 @@ class Plan:
                    "galaf_doctor network_changes says how to end that")
         yield from conf.differences(self.conf)
         yield from executables.remarks(self.conf)
+        yield from sandboxes.remarks(self.conf)
         carried_out = executables.with_privilege(self.conf).groups
         for entry in self.conf.groups.values():
             lack = entry.execv and executables.lack(entry.execv[0])

@@ -182,6 +182,18 @@ Gio.DesktopAppInfo.new(\"org.flat.NAME.desktop\").launch_uris([\"app:x\"], None)
     flatpak_has App "1000 [typed] nothing" "flatpak run"
 }
 
+@test "a flatpak of the user's own, its runtime and what is overridden: none takes the listed one's place" {
+    session 'cd ~/.local/share && mkdir -p flatpak && cp -r /var/lib/flatpak/app /var/lib/flatpak/runtime flatpak/ && cd flatpak &&
+        sed -i "s/^echo .*id/echo hers; &/" app/org.flat.App/current/active/files/bin/told &&
+        printf "#!/usr/bin/bash\\necho hers\\n" >runtime/org.flat.Platform/*/1/active/files/bin/id &&
+        echo "fetched=hers; readonly fetched" >~/hers && flatpak override --user --env=BASH_ENV=/home/alice/hers org.flat.App'
+    session 'flatpak run org.flat.App typed'
+    flatpak_has App "hers [typed] hers" "flatpak run"
+    passes session 'galaf flat typed'
+    flatpak_has App "$(on getent group flat | cut -d : -f 3) [typed] 198.18.0.10" "galaf flat"
+    passes session 'rm -r ~/.local/share/flatpak ~/hers'
+}
+
 @test "from says otherwise: nobody may, or one may start it with whatever it likes and as itself would be" {
     passes on galaf_config --set '$.groups.trip.from' '[]'
     passes on galaf_config --yes

@@ -129,6 +129,21 @@ join() {
     says_not web.example
 }
 
+@test "firejail: no profile of the user's leads it; one that does has the group, and leaves it in the user's home" {
+    put /opt/her.profile <<<$'private /home/alice/jail\nenv BASH_ENV=/opt/hers'
+    passes alice 'mkdir -p ~/.config/firejail ~/jail && tee ~/.config/firejail/{env.profile,globals.local} </opt/her.profile'
+    put /opt/hers <<<'cp /usr/bin/id /home/alice/left && chmod 2755 /home/alice/left'
+    passes on galaf_config --set '$.groups.led' "$(entry firefox-private | jq --compact-output '.execv -= ["--noprofile"]')"
+    passes on galaf_config --yes
+    says '$.groups.led.execv: by a profile in ~/.config/firejail any program can have firejail run what it likes'
+    passes alice 'galaf firefox-private bash -c true'
+    passes alice 'ls ~/jail'
+    same "" "$output"
+    passes alice 'galaf led bash -c true; ~/jail/left -gn'
+    same led "$output"
+    on rm -r /home/alice/.config/firejail /home/alice/jail
+}
+
 @test "bwrap: curl's entry" {
     works curl-alone
     apart curl-alone

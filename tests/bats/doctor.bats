@@ -520,6 +520,22 @@ time.sleep(60)'
     rm /usr/local/bin/gainer
 }
 
+@test "sandboxes: flatpak with the user's own installation, firejail with the user's profiles" {
+    finds ok sandboxes
+    galaf_config --set '$.groups.web' '{ "rule": "", "execv": [ "/usr/bin/flatpak", "run", "org.x.App" ] }'
+    passes galaf_config --yes
+    says '$.groups.web.execv: by ~/.local/share/flatpak any program can have flatpak run what it likes'
+    finds warning sandboxes '$.groups.web: by ~/.local/share/flatpak' FLATPAK_USER_DIR
+    galaf_config --set '$.groups.web.env' '{ "set": { "FLATPAK_USER_DIR": "/nonexistent" } }'
+    galaf_config --set '$.groups.jail' '{ "rule": "", "execv": [ "/usr/bin/firejail", "/usr/bin/true" ], "trusted": true }'
+    passes galaf_config --yes
+    says_not "what it likes"
+    finds warning sandboxes '$.groups.jail: by a profile in ~/.config/firejail' noprofile
+    galaf_config --set '$.groups.jail.execv' '[ "/usr/bin/firejail", "--noprofile", "/usr/bin/true" ]'
+    passes galaf_config --yes
+    finds ok sandboxes
+}
+
 @test "namespaces: a range in /etc/subgid, and a process that has one" {
     finds ok namespaces
     cp /etc/subgid /tmp/subgid
@@ -652,6 +668,16 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     touch /usr/sbin/connmand
     finds broken network_changes "do all that ConnMan does"
     rm /usr/sbin/connmand
+    cp /usr/bin/true /usr/bin/firejail
+    mkdir -p /etc/firejail
+    echo "restricted-network yes" >/etc/firejail/firejail.config
+    echo "restricted-network no" >>/etc/firejail/firejail.config
+    finds ok network_changes
+    chmod 4755 /usr/bin/firejail
+    finds broken network_changes "firejail gives any program an interface"
+    echo "network no" >>/etc/firejail/firejail.config
+    finds ok network_changes
+    rm -r /usr/bin/firejail /etc/firejail
     mkdir -p /etc/NetworkManager/system-connections
     profile=/etc/NetworkManager/system-connections/mine.nmconnection
     printf '[connection]\nid=mine\ntype=wifi\npermissions=user:alice:;\n[ipv4]\nmethod=auto\n' >$profile

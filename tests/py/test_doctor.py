@@ -12,7 +12,7 @@ from conftest import TOP
 
 from galaf import checks, mark
 from galaf.checks import cgroup1, deputies, results, rules, sharing, strict_dns, tries
-from galaf.config import conf, jsontext, known
+from galaf.config import conf, jsontext, known, sandboxes
 from galaf.system import accounts, executables, iprule, other_firewalls
 
 LISTING = {"nftables": [
@@ -167,6 +167,30 @@ def roff(name):
     first, _, more = checks.load(name).__doc__.strip().partition("\n\n")
     lines = f"{first}\n{more}".strip().replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
     return f".TP\n.B {name}\n" + re.sub(r"^(?=[.'])", r"\\&", lines, flags=re.MULTILINE) + "\n"
+
+
+@pytest.mark.parametrize("execv, more, led", [
+    ("/usr/bin/firejail --quiet --noprofile --private /usr/bin/web …", {}, False),
+    ("/usr/bin/firejail --private /usr/bin/web --noprofile", {}, True),
+    ("/usr/bin/firejail --profile=/etc/firejail/web.profile /usr/bin/web …", {}, True),      # which includes a .local
+    ("/usr/bin/firejail …", {}, True),
+    ("/usr/bin/systemd-run --user --scope /usr/bin/firejail --private /usr/bin/web", {}, True),
+    ("/usr/bin/flatpak run org.x.App …", {}, True),
+    ("/usr/bin/flatpak run --system org.x.App …", {}, True),                    # its runtime may be the user's
+    ("/usr/bin/flatpak -v run org.x.App …", {"env": {"keep": ["FLATPAK_USER_DIR"]}}, True),
+    ("/usr/bin/flatpak run org.x.App …", {"env": {"set": {"FLATPAK_USER_DIR": "/nonexistent"}}}, False),
+    ("/usr/bin/flatpak update", {}, False),
+    ("/usr/bin/flatpak …", {}, False),
+    ("/usr/bin/grep firejail …", {}, False),
+])
+def test_sandboxes_that_files_in_a_home_lead(execv, more, led):
+    """galaf_doctor tells them, and galaf_config too, but where an entry says that it is meant."""
+    data = {"groups": {"web": {"execv": execv.split(), **more}}}
+    parsed = conf.parse(json.dumps(data), "file")
+    assert len(list(sandboxes.led(parsed))) == len(list(sandboxes.remarks(parsed))) == led
+    data["groups"]["web"]["trusted"] = True
+    parsed = conf.parse(json.dumps(data), "file")
+    assert len(list(sandboxes.led(parsed))) == led and not list(sandboxes.remarks(parsed))
 
 
 @pytest.mark.parametrize("rule, wide", [

@@ -3,7 +3,8 @@
 
 By Debian it may, with NetworkManager: bridge the cable with an interface of its own, or name another name server.
 galaf has an administrator's password asked for that, and polkit and D-Bus are tried; no one is in the group netdev,
-which wpa_supplicant and iwd obey; and no user has made a connection for that before.
+which wpa_supplicant and iwd obey; firejail, which is set-uid, makes no interfaces for others; and no user has made a
+connection for that before.
 """
 from ..system import seat
 from .results import BROKEN, OK, Result, WARNING, few
@@ -41,6 +42,9 @@ def others():
         yield Result(BROKEN, f"the group netdev has {few(members)}, whose programs may send frames past the rules, by "
                              "wpa_supplicant or iwd", "sudo gpasswd --delete USER netdev, and a new login: "
                                                       "NetworkManager needs nobody in there")
+    if seat.firejail_connects():
+        yield Result(BROKEN, "firejail gives any program an interface of its own on the cable, past the rules",
+                     f'write "restricted-network yes" into {seat.FIREJAIL}, as Debian has it')
     if profiles:
         yield Result(WARNING, "users have made connections that their programs may bring up, past the rules: "
                               f"{few(profiles)}", "nmcli connection show NAME; sudo nmcli connection delete NAME")

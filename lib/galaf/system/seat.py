@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import re
+import stat
 from pathlib import Path
 
 from ..errors import GalafError
@@ -17,6 +18,7 @@ SHIPPED = Path("/usr/share/galaf")
 POLKIT = Path("/etc/polkit-1/rules.d/00-galaf.rules")
 BUS = Path("/etc/dbus-1/system.d/galaf.conf")
 LINKS = {POLKIT: SHIPPED / "polkit-1/00-galaf.rules", BUS: SHIPPED / "dbus-1/galaf.conf"}
+FIREJAIL = Path("/etc/firejail/firejail.config")
 PROFILES = ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections")
 PLAIN = ("ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "gsm", "cdma")    # types in nm-settings-keyfile(5)
 _MORE = re.compile(r"^(master|controller|dns|gateway|(address|route)(es|s)?\d*)=.|^method=shared|^mode=(ap|adhoc)",
@@ -119,6 +121,20 @@ def members():
     except KeyError:
         return []
     return sorted({*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == group.gr_gid)})
+
+
+def firejail_connects():
+    """Whether firejail(1), set-uid, gives any program's sandbox an interface of its own on the cable (--net).
+
+    Of a key's lines in firejail.config the last one counts; Debian's has "restricted-network yes".
+    """
+    try:
+        setuid = os.stat("/usr/bin/firejail").st_mode & stat.S_ISUID
+        text = FIREJAIL.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False        # without its configuration it does nothing
+    said = dict(re.findall(r"^(network|restricted-network)[ \t]+(yes|no)\b", text, re.MULTILINE))
+    return bool(setuid) and said.get("network") != "no" and said.get("restricted-network") != "yes"
 
 
 def own_profiles():
