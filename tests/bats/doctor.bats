@@ -239,6 +239,10 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     : >/usr/bin/sudo
     finds warning deputies 'by $.users.root any program can have sudo look any name up'
     rm /usr/bin/sudo
+    [ ! -e /usr/sbin/winbindd ]
+    : >/usr/sbin/winbindd
+    finds warning deputies 'by $.users.root any program can have winbind look any name up, and send to any address'
+    rm /usr/sbin/winbindd
 }
 
 @test "services: a proxy of a user's, with and without an entry, and one that an application runs" {

@@ -7,8 +7,10 @@ import pytest
 from conftest import TOP
 
 from galaf import paths
+from galaf.checks import deputies
 from galaf.config import conf, known
 from galaf.errors import GalafError
+from galaf.system import listeners
 
 SHIPPED = json.loads((TOP / "etc/galaf/galaf_conf.json").read_text(encoding="utf-8"))
 ANY_PORT = re.compile(r"meta l4proto (tcp|udp|\{ tcp, udp \})")
@@ -97,3 +99,21 @@ def test_damage_is_told(tmp_path, monkeypatch):
         with pytest.raises(GalafError, match=f"x{number}.json: "):
             known.read(f"x{number}")
     assert known.read("../known/x0") is None and known.read("nothing") is None
+
+
+# Services of which no program but root's decides whom they reach: their servers are in their configuration, their peers
+# are who finds them, or who leads them has a password of theirs.
+LED_BY_NOBODY = set("""approx apt apt-listbugs boinc chrony clamav-freshclam cups-browsed davfs2 ddclient deluged dhcp
+dockerd fetchmail fwupd geoclue geoipupdate gerbera inadyn minidlna mosquitto network-manager nmbd ntpsec
+nut-client openconnect openntpd openvpn popularity-contest quasselcore rsyslog shairport-sync sharing sharing-dhcp
+snapclient snapd spamassassin strongswan systemd-timesyncd tinc transmission-daemon vpnc yggdrasil znc""".split())
+
+
+@pytest.mark.parametrize("name", [each.name for each in known.every() if each.section == "users"])
+def test_who_leads_a_service(name):
+    """galaf_doctor tells each service that any program leads, by deputies or by what listens; a new one is judged here."""
+    read = known.read(name)
+    led = (read.program.rpartition("/")[2] in listeners.PROGRAMS or any(
+        read.account in each.users and (read.account != "root" or read.program == each.program)
+        for each in deputies.DEPUTIES))
+    assert led != (name in LED_BY_NOBODY), read.program

@@ -30,6 +30,12 @@ DEPUTIES = (
     Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
     Deputy("/usr/libexec/gvfsd", (), "tcp", "gvfs mount a file server at any address"),
     Deputy("/usr/lib/postfix/sbin/master", ("postfix",), "tcp", "Postfix mail to any address"),
+    Deputy("/usr/sbin/nullmailer-send", ("mail",), "tcp", "Nullmailer mail to any address"),
+    # wbinfo(1) asks by a socket that everyone may open: --dsgetdcname looks a name up, -I sends to an address
+    Deputy("/usr/sbin/winbindd", ("root",), "udp", "winbind look any name up, and send to any address"),
+    # mpc(1) and its like: localhost's port 6600, without a password
+    Deputy("/usr/bin/mpd", ("mpd",), "tcp", "MPD play from any address"),
+    Deputy("/usr/bin/mopidy", ("mopidy",), "tcp", "Mopidy play from any address"),
 )
 PROTOCOLS = {"tcp", "udp", "udplite", "sctp", "dccp", "icmp", "icmpv6"}
 

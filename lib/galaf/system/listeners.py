@@ -16,7 +16,7 @@ PROXY_PORTS = {1080, 3128, 8080, 8118, 8123, 8888, 9040, 9050, 9053, 9150}
 PROGRAMS = {
     "avahi-daemon", "dnscrypt-proxy", "dnsdist", "dnsmasq", "kresd", "named", "pdnsd", "pdns_recursor", "stubby",
     "systemd-resolved", "unbound",
-    "3proxy", "danted", "haproxy", "i2pd", "microsocks", "mitmproxy", "obfs4proxy", "polipo", "privoxy", "redsocks",
+    "3proxy", "apt-cacher-ng", "danted", "haproxy", "i2pd", "microsocks", "mitmproxy", "obfs4proxy", "polipo", "privoxy", "redsocks",
     "socat", "sslocal", "ss-local", "squid", "ssh", "tinyproxy", "tor", "xray"}
 
 Listener = namedtuple("Listener", "protocol address port uid gid program")
