@@ -682,6 +682,13 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     echo "network no" >>/etc/firejail/firejail.config
     finds ok network_changes
     rm -r /usr/bin/firejail /etc/firejail
+    [ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }
+    ip tuntap add tap8 mode tap
+    ip tuntap add tap9 mode tap user alice
+    finds warning network_changes "by tap9 of alice: past the rules"
+    ip tuntap del tap9 mode tap
+    finds ok network_changes
+    ip tuntap del tap8 mode tap
     mkdir -p /etc/NetworkManager/system-connections
     profile=/etc/NetworkManager/system-connections/mine.nmconnection
     printf '[connection]\nid=mine\ntype=wifi\npermissions=user:alice:;\n[ipv4]\nmethod=auto\n' >$profile

@@ -106,12 +106,12 @@ def test_damage_is_told(tmp_path, monkeypatch):
 LED_BY_NOBODY = set("""approx apt apt-listbugs boinc chrony clamav-freshclam cups-browsed davfs2 ddclient deluged dhcp
 dockerd fetchmail fwupd geoclue geoipupdate gerbera inadyn minidlna mosquitto network-manager nmbd ntpsec
 nut-client openconnect openntpd openvpn popularity-contest quasselcore rsyslog shairport-sync sharing sharing-dhcp
-snapclient snapd spamassassin strongswan systemd-timesyncd tinc transmission-daemon vpnc yggdrasil znc""".split())
+snapclient snapd strongswan systemd-timesyncd tinc vpnc yggdrasil znc""".split())
 
 
 @pytest.mark.parametrize("name", [each.name for each in known.every() if each.section == "users"])
 def test_who_leads_a_service(name):
-    """galaf_doctor tells each service that any program leads, by deputies or by what listens; a new one is judged here."""
+    """galaf_doctor tells each that any program leads, by its deputies or by what listens; a new one is judged here."""
     read = known.read(name)
     led = (read.program.rpartition("/")[2] in listeners.PROGRAMS or any(
         read.account in each.users and (read.account != "root" or read.program == each.program)

@@ -16,8 +16,8 @@ PROXY_PORTS = {1080, 3128, 8080, 8118, 8123, 8888, 9040, 9050, 9053, 9150}
 PROGRAMS = {
     "avahi-daemon", "dnscrypt-proxy", "dnsdist", "dnsmasq", "kresd", "named", "pdnsd", "pdns_recursor", "stubby",
     "systemd-resolved", "unbound",
-    "3proxy", "apt-cacher-ng", "danted", "haproxy", "i2pd", "microsocks", "mitmproxy", "obfs4proxy", "polipo", "privoxy", "redsocks",
-    "socat", "sslocal", "ss-local", "squid", "ssh", "tinyproxy", "tor", "xray"}
+    "3proxy", "apt-cacher-ng", "danted", "haproxy", "i2pd", "microsocks", "mitmproxy", "obfs4proxy", "polipo",
+    "privoxy", "redsocks", "socat", "sslocal", "ss-local", "squid", "ssh", "tinyproxy", "tor", "xray"}
 
 Listener = namedtuple("Listener", "protocol address port uid gid program")
 Listener.__doc__ = """A socket that listens, and a process that holds it.

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 
 from ..errors import GalafError
+from . import labels
 from .run import CommandFailed, run
 
 SHIPPED = Path("/usr/share/galaf")
@@ -20,6 +21,7 @@ BUS = Path("/etc/dbus-1/system.d/galaf.conf")
 LINKS = {POLKIT: SHIPPED / "polkit-1/00-galaf.rules", BUS: SHIPPED / "dbus-1/galaf.conf"}
 FIREJAIL = Path("/etc/firejail/firejail.config")
 PROFILES = ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections")
+PEOPLE, NOBODY = 1000, 65534     # uids of people begin with, and end before: Debian Policy 9.2.2
 PLAIN = ("ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "gsm", "cdma")    # types in nm-settings-keyfile(5)
 _MORE = re.compile(r"^(master|controller|dns|gateway|(address|route)(es|s)?\d*)=.|^method=shared|^mode=(ap|adhoc)",
                    re.MULTILINE)
@@ -135,6 +137,17 @@ def firejail_connects():
         return False        # without its configuration it does nothing
     said = dict(re.findall(r"^(network|restricted-network)[ \t]+(yes|no)\b", text, re.MULTILINE))
     return bool(setuid) and said.get("network") != "no" and said.get("restricted-network") != "yes"
+
+
+def taps():
+    """(interface, whose) of each tun or tap that programs of some person's, or of a group's, may open and send by."""
+    for folder in sorted(Path("/sys/class/net").iterdir()):
+        with contextlib.suppress(OSError):      # no tun(4), or gone
+            user, group = (int((folder / which).read_text(encoding="ascii")) for which in ("owner", "group"))
+            if PEOPLE <= user < NOBODY:
+                yield folder.name, labels.user_name(user)
+            if group > 0:
+                yield folder.name, f"the group {labels.group_name(group)}"
 
 
 def own_profiles():
