@@ -687,7 +687,13 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     ip tuntap add tap9 mode tap user alice
     finds warning network_changes "by tap9 of alice: past the rules"
     ip tuntap del tap9 mode tap
+    install -D -m 4755 /usr/bin/true /usr/libexec/lxc/lxc-user-nic
+    mkdir -p /etc/lxc
+    printf '# bob veth lxcbr0 10\n' >/etc/lxc/lxc-usernet
     finds ok network_changes
+    printf 'alice veth br0 10\n' >>/etc/lxc/lxc-usernet
+    finds warning network_changes "by br0 of alice: past the rules"
+    rm -r /usr/libexec/lxc /etc/lxc
     ip tuntap del tap8 mode tap
     mkdir -p /etc/NetworkManager/system-connections
     profile=/etc/NetworkManager/system-connections/mine.nmconnection

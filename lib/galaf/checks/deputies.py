@@ -35,7 +35,7 @@ DEPUTIES = (
     Deputy("/usr/sbin/winbindd", ("root",), "udp", "winbind look any name up, and send to any address"),
     # mpc(1) and its like: localhost's port 6600, without a password
     Deputy("/usr/bin/mpd", ("mpd",), "tcp", "MPD play from any address"),
-    # anybody may name the user whose permission it takes
+    # anybody may name the user whose permission it takes; which names: Mail::SpamAssassin::Plugin::URIDNSBL(3pm)
     Deputy("/usr/sbin/spamd", ("debian-spamd",), None, "SpamAssassin look up the names in a mail"),
     # by the password of Debian's package, transmission
     Deputy("/usr/bin/transmission-daemon", ("debian-transmission",), "tcp", "Transmission fetch from any address"),

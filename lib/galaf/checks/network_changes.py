@@ -3,8 +3,8 @@
 
 By Debian it may, with NetworkManager: bridge the cable with an interface of its own, or name another name server.
 galaf has an administrator's password asked for that, and polkit and D-Bus are tried; no one is in the group netdev,
-which wpa_supplicant and iwd obey; firejail, which is set-uid, makes no interfaces for others; no tap is a person's;
-and no user has made a connection for that before.
+which wpa_supplicant and iwd obey; firejail, which is set-uid, makes no interfaces for others; no tap and
+no bridge is open to people, as by lxc-usernet; and no user has made a connection for that before.
 """
 from ..system import seat
 from .results import BROKEN, OK, Result, WARNING, few
@@ -45,12 +45,13 @@ def others():
     if seat.firejail_connects():
         yield Result(BROKEN, "firejail gives any program an interface of its own on the cable, past the rules",
                      f'write "restricted-network yes" into {seat.FIREJAIL}, as Debian has it')
-    taps = list(seat.taps())
-    if taps:
-        devices = few([f"{name} of {who}" for name, who in taps])
+    owned = [*seat.taps(), *seat.bridged()]
+    if owned:
+        devices = few([f"{name} of {who}" for name, who in owned])
         yield Result(WARNING, f"programs send as another network does, by {devices}: past the rules where a bridge"
                               ' joins it to the cable, and what "inbound" lets in is answered to whom they name',
-                     "ip tuntap del NAME mode tap; or no such bridge, and iifname in the rules under inbound")
+                     "take it away: ip tuntap del, /etc/lxc/lxc-usernet, /etc/qemu/bridge.conf; or no such bridge, "
+                     "and iifname in the rules under inbound")
     if profiles:
         yield Result(WARNING, "users have made connections that their programs may bring up, past the rules: "
                               f"{few(profiles)}", "nmcli connection show NAME; sudo nmcli connection delete NAME")

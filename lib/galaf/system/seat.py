@@ -22,6 +22,11 @@ LINKS = {POLKIT: SHIPPED / "polkit-1/00-galaf.rules", BUS: SHIPPED / "dbus-1/gal
 FIREJAIL = Path("/etc/firejail/firejail.config")
 PROFILES = ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections")
 PEOPLE, NOBODY = 1000, 65534     # uids of people begin with, and end before: Debian Policy 9.2.2
+HELPERS = (
+    ("/usr/libexec/lxc/lxc-user-nic", "/etc/lxc/lxc-usernet",
+     re.compile(r"^[ \t]*(?P<who>[^\s#]\S*)[ \t]+\S+[ \t]+(?P<bridge>\S+)", re.MULTILINE)),
+    ("/usr/lib/qemu/qemu-bridge-helper", "/etc/qemu/bridge.conf",
+     re.compile(r"^allow[ \t]+(?P<bridge>\S+)", re.MULTILINE)))
 PLAIN = ("ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "gsm", "cdma")    # types in nm-settings-keyfile(5)
 _MORE = re.compile(r"^(master|controller|dns|gateway|(address|route)(es|s)?\d*)=.|^method=shared|^mode=(ap|adhoc)",
                    re.MULTILINE)
@@ -148,6 +153,15 @@ def taps():
                 yield folder.name, labels.user_name(user)
             if group > 0:
                 yield folder.name, f"the group {labels.group_name(group)}"
+
+
+def bridged():
+    """(bridge, whose) that set-uid programs give an interface in to whom their files say: lxc-usernet(5), qemu's."""
+    for program, file, line in HELPERS:
+        with contextlib.suppress(OSError):      # not installed
+            if os.stat(program).st_mode & stat.S_ISUID:
+                for said in line.finditer(Path(file).read_text(encoding="utf-8", errors="replace")):
+                    yield said["bridge"], said.groupdict().get("who", "everyone")
 
 
 def own_profiles():
