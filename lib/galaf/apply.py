@@ -375,7 +375,7 @@ def stop():
     reopen()
     removed = nft.unload(generation.table(folder) if folder else "galaf")
     if folder:
-        journal.log("\n".join(_try_all(lambda: granted.settle_names(folder, []))))
+        journal.log("\n".join(_try_all(lambda: granted.stop_names(folder))))
     ping_range.give_back()
     seat.give_back()
     if note is None:

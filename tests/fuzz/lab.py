@@ -50,7 +50,7 @@ def prepare(configuration, without=()):
     for address in ("192.168.122.1/24", "fd00:122::1/64"):
         command("ip", "address", "add", address, "dev", "bridge", *(["nodad"] if ":" in address else []))
     command("ip", "link", "set", "bridge", "up")
-    for user in "dnsmasq", "resolver":
+    for user in "dnsmasq", "resolver", "avahi":
         if subprocess.run(["id", user], capture_output=True, check=False).returncode != 0:
             command("useradd", "--system", user)
     with open("/etc/galaf/galaf_conf.json", "w", encoding="ascii") as file:

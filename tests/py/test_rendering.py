@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is rendered, against golden files.  GOLDEN_UPDATE=1 writes them anew: read the difference."""
+import dataclasses
 import json
 import os
 
@@ -7,7 +8,7 @@ import pytest
 from conftest import TOP
 
 from galaf.config import conf
-from galaf.render import dnsmasq, families, launch, networks, ruleset, sysctl, untold
+from galaf.render import dnsmasq, families, grants, launch, networks, ruleset, sysctl, untold
 from galaf.system import accounts
 
 GOLDEN = TOP / "tests/py/golden"
@@ -86,6 +87,34 @@ def test_stop_dns_rebind_spares_what_entries_name():
     asked = conf.parse(json.dumps({**data, "config": {"stop_dns_rebind": True}}), "f")
     lines = dnsmasq.render(asked, machine(asked)).splitlines()
     assert {"stop-dns-rebind", "rebind-domain-ok=/nas.home.example/"} <= set(lines)
+
+
+QUESTION = "udp dport 53 @th,80,8 0x1 @th,96,48 0x100000000 @th,160,88 0x56c6f63616c0000060001"
+
+
+@pytest.mark.parametrize("data, wanted", [
+    ({}, (1, 2)),
+    ({"users": {"avahi": {"domains": []}}}, (1, 2)),
+    ({"groups": {"a": {"execv": ["/usr/bin/avahi-browse"], "rule": "tcp dport 80"}}}, (1, 2)),
+    ({"config": {"dns": "open"}}, (1, 0)),
+    ({"config": {"mode": "audit"}}, (0, 0)),
+    ({"users": {"avahi": {"rule": "udp dport 5353"}}}, (0, 0)),
+    ({"users": {"avahi": {"mode": "audit"}}}, (0, 0)),
+    ({"groups": {"a": {"execv": ["/usr/sbin/avahi-daemon"], "rule": "udp dport 5353"}}}, (0, 0)),
+])
+def test_names_below_local_fail_at_once_where_avahi_has_no_rule(data, wanted, monkeypatch):
+    """(lines of dnsmasq's options, rules); none on a machine without avahi, by another server, for a grant."""
+    monkeypatch.setitem(PASSWD, "avahi", 110)
+    configuration = conf.parse(json.dumps(data), "f")
+    ids = dataclasses.replace(machine(configuration), avahi=110)
+    ruled = [text for text, _ in ruleset.render(configuration, ids, [SKELETON]) if QUESTION in text]
+    assert (dnsmasq.render(configuration, ids).count("dns-rr=local,6,"), len(ruled)) == wanted
+    for lines in (ruleset.render(configuration, ids, [SKELETON], resolver=None),
+                  ruleset.render(configuration, machine(configuration), [SKELETON])):
+        assert not [text for text, _ in lines if QUESTION in text]
+    assert "dns-rr" not in dnsmasq.render(configuration, machine(configuration))
+    for_now = grants.Grant(1, "out", "users", "avahi", (110,), 110, ports=(("udp", 5353, 5353),))
+    assert "dns-rr" not in dnsmasq.render(configuration, ids, [for_now])
 
 
 def granted(configuration):

@@ -20,7 +20,9 @@ def remarks(rows):
 
 def local(name):
     """A sentence on a name that no name server has, or None."""
-    if name == "local" or name.endswith(".local"):
+    if name == "local":
+        return "local stays refused, and nothing is lost by that: libnss-mdns asks so whether names below it are DNS's"
+    if name.endswith(".local"):
         return (f"{name} stays refused: names below local are asked of the link by multicast (RFC 6762), which "
                 "avahi-daemon and libnss-mdns do for every program: galaf_group add --inbound avahi lets it")
     return None

@@ -10,7 +10,7 @@ import itertools
 from ..config.conf import Entry
 from ..config.rules import Rule
 from ..errors import GalafError
-from . import ruleset
+from . import local_names, ruleset
 
 LINE = 1024     # what dnsmasq reads of a line, the newline counted: MAXDNAME in its dns-protocol.h
 SPARE = 3       # seconds: whole ones that dnsmasq and nft count in, and a sweep that comes late
@@ -27,6 +27,7 @@ def render(conf, ids, granted=()):
     reaching = [*entries, *(entry_of(grant) for grant in granted if grant.domain)]
     lines += _answers(entries) or (["cache-size=0"] if reaching != entries else [])
     lines += _sets(conf.table, reaching)
+    lines += local_names.options(conf, ids, granted)
     if conf.stop_dns_rebind:
         lines += ["stop-dns-rebind", *(f"rebind-domain-ok=/{domain}/" for domain in _domains(reaching))]
     if ruleset.strict_dns(conf):

@@ -13,7 +13,7 @@ import re
 
 from .. import mark as marks
 from ..config import rulesyntax
-from . import discovery, grants, interfaces, networks, refused
+from . import discovery, grants, interfaces, local_names, networks, refused
 from .lines import PROTO, block, chain, plain
 
 STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
@@ -54,8 +54,8 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     for text in skeleton:
         lines += [(line, None) for line in _named(text, conf.table).splitlines()]
     lines += _table(conf, [
-        *_marking(ids, ebpf), *_queries(conf, entries, ids, resolver), *_services(conf, ids, ebpf), *_answers(),
-        *_keeping(conf, entries, ids), *_recording(entries), *refused.chains(conf.mode == "audit"),
+        *_marking(conf, ids, ebpf, resolver), *_queries(conf, entries, ids, resolver), *_services(conf, ids, ebpf),
+        *_answers(), *_keeping(conf, entries, ids), *_recording(entries), *refused.chains(conf.mode == "audit"),
         *discovery.chains(conf), *networks.names_out(conf, entries, ids), *_grants(conf, entries)])
     lines += [*_elements(conf, entries, ids), *networks.elements(conf)]
     return lines
@@ -165,7 +165,7 @@ def _chains(conf, entries, ids):
             yield f"chain record_{entry.name}_in {{ }}", None
 
 
-def _marking(ids, ebpf):
+def _marking(conf, ids, ebpf, resolver):
     """How a connection gets its conntrack mark: from the socket's, or by nft alone.
 
     The packets of some sockets that eBPF marked carry no mark: those of MPTCP, whose
@@ -175,8 +175,9 @@ def _marking(ids, ebpf):
     again: by eBPF's mark in one step, since its packets are counted meanwhile, so not by nft alone.
     """
     by_socket = ["meta mark != 0 ct mark set meta mark return"] if ebpf else []
+    nobodys = _of_local(conf, ids, resolver, f'oif "lo" ip daddr {resolver}', "return")
     yield from chain("mark_connection", plain(
-        *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks",
+        *nobodys, *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks",
         f"meta skuid > 0 ct mark & {marks.USER_MASK:#010x} == 0 ct mark set ct mark | {marks.OTHERS:#06x}"))
     again = ["meta mark != 0 ct mark set meta mark",
              "meta mark 0 meta skuid 0-4294967295 ct mark set 0 jump mark_connection"] if ebpf else []
@@ -212,7 +213,8 @@ def _queries(conf, entries, ids, resolver):
     asked = ["jump allowed_queries", elsewhere] if resolver is None else [
         "jump allowed_queries",
         f"ip daddr != {resolver} {elsewhere}", f"meta nfproto ipv6 {elsewhere}",
-        'ct state new ct timeout set "queries"', "ct mark 0 reject",
+        'ct state new ct timeout set "queries"', *_of_local(conf, ids, resolver, "ct mark 0", "accept"),
+        "ct mark 0 reject",
         "meta skgid . ct mark != @query_groups reject", f"ct mark & {marks.USER_MASK} vmap @query_users"]
     users = [entry for entry in entries if entry.place[0] == "users"]
     told = [] if resolver is None else [f"ip daddr {resolver} meta priority set {QUESTION} meta mark set ct mark"]
@@ -222,6 +224,13 @@ def _queries(conf, entries, ids, resolver):
                 "jump allowed_elsewhere", "jump refused_out")),
             *chain("unasked_out", plain(*_unasked(ids.dnsmasq))),
             *(line for entry in users for line in chain(f"query_{entry.name}", [_own_query(conf, entry, ids)]))]
+
+
+def _of_local(conf, ids, resolver, before, after):
+    """The rule on libnss-mdns's question, which dnsmasq answers everybody, as a list; none where it is not to."""
+    if not strict_dns(conf) or resolver is None or not local_names.unasked(conf, ids):
+        return []
+    return [f"{before} {local_names.QUESTION} {after}"]
 
 
 def _own_query(conf, entry, ids):

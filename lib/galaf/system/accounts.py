@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import generation, limits
 from .. import mark as marks
+from ..render import local_names
 from . import groups
 
 
@@ -19,7 +20,7 @@ class Ids:
     users, groups: name to id, of the entries that exist; inbound: name to mark; launchers:
     a word of an entry's "users" to its token in the launch table ("1000", "%27");
     every_group: name to gid of all the machine's groups; every_uid: all uids that a mark holds, 0 to 65535;
-    dnsmasq: the uid of who resolves for others, listed or not, or None.
+    dnsmasq: the uid of who resolves for others, listed or not, or None; avahi: avahi-daemon's, likewise.
     """
     users: dict = field(default_factory=dict)
     groups: dict = field(default_factory=dict)
@@ -28,6 +29,7 @@ class Ids:
     every_group: dict = field(default_factory=dict)
     every_uid: tuple = ()
     dnsmasq: int = None
+    avahi: int = None
 
     def of(self, entry):
         """The uid or gid of an entry, or None if the account is not there."""
@@ -51,7 +53,7 @@ def look_up(conf, faults):
         launchers=_launchers(conf, passwd, group, faults),
         every_group=group,
         every_uid=tuple(sorted({uid for uid in passwd.values() if uid <= limits.MAX_ID})),
-        dnsmasq=passwd.get("dnsmasq"))
+        dnsmasq=passwd.get("dnsmasq"), avahi=passwd.get(local_names.USER))
     _check(conf, ids, faults)
     return ids
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import generation, paths
 from ..config import conf
 from ..errors import GalafError
-from ..render import dnsmasq, grants
+from ..render import dnsmasq, grants, local_names
 from . import accounts, files, resolver
 from .run import CommandFailed, run
 
@@ -107,15 +107,33 @@ def options(folder, every):
     Raises GalafError where they do not fit.
     """
     asking = [grant for grant in every if grant.domain or grant.resolves_any]
-    text, name = generation.source(folder)
-    if not asking or not text:
+    if not asking:
         return None
+    configuration, ids = _of(folder)
+    if configuration is None:
+        return None
+    if any(grant.way == "pause" for grant in asking):
+        configuration, asking = dataclasses.replace(configuration, mode="audit"), [
+            grant for grant in asking if grant.way != "pause"]
+    return dnsmasq.render(configuration, ids, asking)
+
+
+def stopped_options(folder):
+    """What dnsmasq's options are for a generation whose rules are not loaded: avahi-daemon may ask then, as anybody."""
+    configuration, ids = _of(folder)
+    if configuration is None or not local_names.unasked(configuration, ids):
+        return None
+    return dnsmasq.render(dataclasses.replace(configuration, mode="audit"), ids)
+
+
+def _of(folder):
+    """(a generation's configuration, in the mode that it was applied in, and its ids); Nones where it has none."""
+    text, name = generation.source(folder)
+    if not text:
+        return None, None
     configuration = conf.parse(text, name, checked=True)
     configuration = dataclasses.replace(configuration, mode=generation.meta(folder).get("mode", configuration.mode))
-    if any(grant.way == "pause" for grant in asking):
-        configuration, asking = dataclasses.replace(configuration, dns="open"), [
-            grant for grant in asking if grant.way != "pause"]
-    return dnsmasq.render(configuration, accounts.look_up(configuration, conf.Faults(name, text)), asking)
+    return configuration, accounts.look_up(configuration, conf.Faults(name, text))
 
 
 def point_names(folder, every=None):
@@ -131,6 +149,12 @@ def point_names(folder, every=None):
 def settle_names(folder, every=None):
     """point_names(), and starts dnsmasq anew where that makes a difference to it."""
     if point_names(folder, every) or resolver.outdated():
+        resolver.restart(resolver.service())
+
+
+def stop_names(folder):
+    """Ends what grants and the rules had of dnsmasq, which is started anew where that makes a difference to it."""
+    if resolver.point(stopped_options(folder)) or resolver.outdated():
         resolver.restart(resolver.service())
 
 

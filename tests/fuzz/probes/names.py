@@ -11,6 +11,8 @@ import programs
 
 from .stage import V4, asked, elements, flush, made_up, mark, opened, probe, sent, went_out
 
+SOA, REFUSED = 6, 5
+
 
 @probe
 def names(peer):
@@ -39,6 +41,19 @@ def no_names(peer):
     for port, user, group in (4555, "alice", "web"), (4556, "bob", None):
         assert asked(peer, user, made_up(), group=group, port=port)[0] == 0
         assert not asked(peer, "alice", made_up(), port=port)[1], f"by a port that {group or user} has just left"
+
+
+@probe
+def nobody_below_local(peer):
+    """Everybody is told that names below local are DNS's, as avahi-daemon may not ask; by that port nothing else."""
+    for user, group in ("alice", None), ("alice", "web"), ("bob", None), ("root", None):
+        assert asked(peer, user, "local", group=group, kind=SOA) == (0, False), f"{user} in {group}"
+    for user, name, kind in ("alice", "local", 1), ("alice", "locam", SOA), ("alice", "x.local", SOA):
+        assert asked(peer, user, name, kind=kind) == (REFUSED, False), f"{name} {kind}"
+    assert asked(peer, "alice", "local", "127.0.2.1", kind=SOA) == (None, False), "at another name server"
+    for port, group in (4557, None), (4558, "web"):
+        asked(peer, "alice", "local", group=group, port=port, kind=SOA)
+        assert not asked(peer, "alice", f"s{time.monotonic_ns()}.other.example", group=group, port=port)[1], group
 
 
 @probe

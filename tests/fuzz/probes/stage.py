@@ -161,11 +161,11 @@ def raw(user, family, protocol):
         wire.LIBC.setfsuid(0)
 
 
-def asked(peer, user, name, host="127.0.0.1", group=None, port=0):
+def asked(peer, user, name, host="127.0.0.1", group=None, port=0, kind=1):
     """Asks a name server of the machine's; returns its answer's code or None, and whether the name went out."""
     peer.wire.frames()
     with opened(user, V6 if ":" in host else V4, group=group, bound=("", port)) as sock:
-        answer = None if sent(sock, programs.query(name, 1), (host, 53)) else answered(sock)
+        answer = None if sent(sock, programs.query(name, kind), (host, 53)) else answered(sock)
     return answer and answer[3] & 15, went_out(peer)
 
 
