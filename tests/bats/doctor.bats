@@ -752,6 +752,32 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     ip link del wg0
 }
 
+@test "local_names: avahi-daemon and CUPS run without their entries; a look-up waits, until galaf_config was run" {
+    finds ok local_names "avahi-daemon does not run"
+    useradd --system avahi
+    for daemon in avahi-daemon cupsd; do
+        cp /usr/bin/sleep "/usr/sbin/$daemon"
+        "/usr/sbin/$daemon" 600 3>&- &
+        daemons="${daemons:-} $!"
+    done
+    finds warning local_names "avahi-daemon runs without its entry" "waits 5 seconds" "galaf_group add --inbound avahi" \
+        "root has no rule for tcp 631" "lp has no rule for tcp 631" "galaf_group add cups"
+    passes galaf_config --yes
+    finds warning local_names "avahi-daemon runs without its entry"
+    says_not "waits 5 seconds"
+    for known in "--inbound avahi" cups-browsed cups; do
+        # shellcheck disable=SC2086     # an option and a name
+        passes galaf_group add $known
+    done
+    finds warning local_names "avahi-daemon runs without its entry"
+    passes galaf_config --yes
+    finds ok local_names "avahi, root, lp may find names and printers"
+    # shellcheck disable=SC2086     # two
+    kill $daemons
+    rm /usr/sbin/avahi-daemon /usr/sbin/cupsd
+    userdel avahi
+}
+
 @test "sharing: a connection is shared with others, without its rules" {
     finds ok sharing "no connection is shared"
     ip link add share0 type bridge

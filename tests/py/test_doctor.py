@@ -11,7 +11,7 @@ import pytest
 from conftest import TOP
 
 from galaf import checks, mark
-from galaf.checks import cgroup1, deputies, results, rules, sharing, strict_dns, tries
+from galaf.checks import cgroup1, deputies, local_names, results, rules, sharing, strict_dns, tries
 from galaf.config import conf, jsontext, known, sandboxes
 from galaf.system import accounts, executables, iprule, other_firewalls
 
@@ -75,6 +75,25 @@ def test_what_a_shared_connection_lacks(change, wanted):
     data = {**SHARING, "users": {**root, **SHARING["users"]}, **change}
     parsed = conf.parse(json.dumps(data), "file")
     assert list(sharing.lacks(parsed, sharing.Shared("wlan0", "10.42.0.1", "nobody"))) == wanted
+
+
+FINDING = {"users": {"avahi": known.read("avahi").entry, "lp": known.read("cups").entry,
+                     "root": known.read("cups-browsed").entry}, "inbound": known.read("avahi").inbound}
+
+
+@pytest.mark.parametrize("change, wanted", [
+    ({}, []),
+    ({"users": {}}, ["avahi", "root", "lp"]),
+    ({"inbound": {}}, ["avahi"]),
+    ({"config": {"mode": "audit"}, "users": {}}, []),
+    ({"users": {**FINDING["users"], "avahi": {"rule": "tcp dport 5353"}, "lp": {"mode": "audit"}}}, ["avahi"]),
+    ({"users": {**FINDING["users"], "root": {"rule": "tcp dport 9"}, "lp": {"rule": "udp dport 631"}}}, ["root", "lp"]),
+    ({"users": {**FINDING["users"], "root": {"rule": "ip daddr 192.168.1.0/24"}}}, []),
+])
+def test_what_finds_names_and_printers_lacks(change, wanted):
+    """By the words of the rules: those of another port or protocol are not for it."""
+    parsed = conf.parse(json.dumps({**FINDING, **change}), "file")
+    assert [one.user for one in local_names.FINDERS if local_names.lacks(parsed, one)] == wanted
 
 
 def test_cgroup_version_1():

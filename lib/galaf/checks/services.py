@@ -4,8 +4,10 @@
 Each that listens is told, by its port or its program's name, and each program of an application group that listens
 with TCP: what it is, who runs it, and where it listens; of one user's five at most, and how many more there are.
 """
+from ..render import local_names
 from ..system import listeners
 from ..system.labels import user_name
+from . import deputies
 from .results import OK, SHOWN, Result, WARNING, few
 from .tries import SERVER
 
@@ -14,6 +16,8 @@ def check(known):
     found = {}
     for one in others_listeners():
         entry = entry_of(known, one)
+        if entry and one.program == local_names.DAEMON and not deputies.lets(entry, None):
+            continue        # Debian's avahi-daemon resolves no other names then than the link's
         application = entry and entry.place[0] == "groups" and one.protocol == "tcp"
         if listeners.works_for_others(one) or application:
             programs = found.setdefault((one.uid, entry.path if entry else ""), {})

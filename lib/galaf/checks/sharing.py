@@ -59,7 +59,7 @@ def lacks(conf, one):
 
 def _any(rules, protocol, port, one):
     """Whether a rule may be for a Shared's clients, and for a port."""
-    return any(_fits(rule.text, one) and (port is None or _named(rule.text, protocol, port)) for rule in rules)
+    return any(_fits(rule.text, one) and (port is None or named(rule.text, protocol, port)) for rule in rules)
 
 
 def _fits(text, one):
@@ -85,7 +85,7 @@ def _within(address, value):
         return True
 
 
-def _named(text, protocol, port):
+def named(text, protocol, port):
     """Whether a rule lets a protocol's port, by its words."""
     found = re.search(r"\bdport (\{[^}]*\}|\S+)", text)
     spans = [each.partition("-") for each in re.findall(r"\d+(?:-\d+)?", found[1])] if found else []
