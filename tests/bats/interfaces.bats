@@ -136,6 +136,10 @@ JSON
     at "tun0: here, tunnel"
     event vpn-down eth0 u-3 Office
     at "tun0: tunnel"
+    event vpn-pre-up eth0 u-3 Office tun0
+    CONNECTION_EXTERNAL=1 event up tun0 u-9 tun0    # and no VPN is up any more
+    at "tun0: tunnel"
+    event down tun0 u-9 tun0
     event up lo u-1 "Here: é"
     event up 'a"}b' u-1 "Here: é"
     event up eth0 u-2 $'Elsewhere\n\037u-1\037eth0\037Here: é'
