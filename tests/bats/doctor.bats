@@ -628,6 +628,22 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     finds warning names "no entry lets dnsmasq reach a name server" 'fix: write into "users": "dnsmasq": {'
 }
 
+@test "vpn_names: a VPN's file leads names past dnsmasq" {
+    finds ok vpn_names
+    mkdir -p /etc/wireguard /etc/openvpn/client
+    printf '[Interface]\nDNS = 192.0.2.53, wg.example\n' >/etc/wireguard/wg0.conf
+    finds warning vpn_names "/etc/wireguard/wg0.conf: DNS = 192.0.2.53, wg.example" "VPNS in galaf_conf.json(5)"
+    rm /etc/wireguard/wg0.conf
+    echo 'up /etc/openvpn/update-resolv-conf' >/etc/openvpn/client/work.conf
+    finds ok vpn_names
+    touch /usr/sbin/resolvconf
+    finds warning vpn_names "/etc/openvpn/client/work.conf: up /etc/openvpn/update-resolv-conf"
+    rm /etc/openvpn/client/work.conf /usr/sbin/resolvconf
+    rm /etc/resolv.conf
+    finds ok names
+    cp /tmp/resolv.conf /etc/resolv.conf
+}
+
 @test "names: systemd-resolved owns resolv.conf" {
     mkdir -p /run/systemd/resolve
     echo nameserver 127.0.0.53 >/run/systemd/resolve/stub-resolv.conf

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """/etc/resolv.conf points at the dnsmasq that reads galaf's options, and nowhere else."""
-import re
-from pathlib import Path
-
-from ..system import resolver
+from ..system import resolver, vpn_names
 from .results import BROKEN, OK, Result, WARNING, few
+
+# Who writes name servers of VPNs there, by their own words and by their names.
+VPNS = {"resolvconf": "resolvconf", "vpnc": "vpnc-script"}
 
 
 def check(known):
@@ -18,10 +18,9 @@ def check(known):
     if missing:
         return Result(BROKEN, f"{resolver.service()}'s dnsmasq does not read galaf's options: it lacks "
                               f"{few(missing)}", "sudo galaf_dns connect")
-    servers = re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    servers = resolver.servers()
     if servers != ["127.0.0.1"]:
-        return Result(BROKEN, f"/etc/resolv.conf points at {few(servers) or 'no server'}, not to 127.0.0.1 alone",
-                      "let it say only: nameserver 127.0.0.1")
+        return Result(BROKEN, f"/etc/resolv.conf points at {few(servers)}, not to 127.0.0.1 alone", way_back())
     if resolver.outdated():
         return Result(BROKEN, f"{resolver.service()}'s dnsmasq has not read the options that belong to the rules",
                       "sudo galaf_config")
@@ -38,3 +37,12 @@ def check(known):
         return Result(WARNING, f"stop_dns_rebind refused a private address of {few(refused)}",
                       'name the domain in an entry, or take "stop_dns_rebind" out of $.config')
     return Result(OK, f"/etc/resolv.conf points at {resolver.service()}'s dnsmasq")
+
+
+def way_back():
+    """How to have /etc/resolv.conf name dnsmasq again, by who wrote it."""
+    writer = resolver.writer()
+    if writer not in VPNS:
+        return "let it say only: nameserver 127.0.0.1"
+    interfaces = f" for {few(vpn_names.recorded())}," if writer == "resolvconf" and vpn_names.recorded() else ""
+    return f"{VPNS[writer]} wrote it,{interfaces} as for a VPN: end that, and see VPNS in galaf_conf.json(5)"
