@@ -95,6 +95,30 @@ sent() { tcpdump -ttnr "${3:-/run/machine/wire.pcap}" "$2" 2>/dev/null | awk -v 
 # count: lines of standard input.
 count() { wc -l | tr -d ' '; }
 
+# none SINCE FILTER [FILE], some SINCE FILTER [FILE]: such packets were not sent, or were.
+none() { same "" "$(sent "$@" | head -n 5)" "what was sent of '$2'"; }
+some() { eventually 10 several "$@" || complain "nothing sent of '$2'"; }
+several() { [ "$(sent "$@" | count)" -gt 5 ]; }
+
+# sends GROUP HOST: a program in that group sends there, a hundred times a second, until systemctl stop sends-GROUP.
+sends() {
+    put /opt/sender <<'END'
+import itertools, socket, sys, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+    for _ in itertools.count():
+        try:
+            sending.sendto(b"x", (sys.argv[1], 5000))
+        except OSError:
+            pass
+        time.sleep(0.01)
+END
+    passes on systemd-run --quiet --unit="sends-$1" galaf --test "$1" python3 /opt/sender "$2"
+}
+
+# is_at [LINE]: galaf_firewall status says that of the networks, and no more; there [LINE]: soon.
+is_at() { [ "$(on galaf_firewall status | sed -n 's/^network: //p' | paste -sd ' ')" = "$*" ]; }
+there() { eventually 20 is_at "$@" || complain "wanted: $*" "$(on galaf_firewall status)"; }
+
 # answer GROUP NAME: what the machine's resolver answers a program of alice's in that group.
 answer() {
     on galaf --test "$1" setpriv --reuid alice --clear-groups python3 -c '

@@ -36,30 +36,8 @@ setup_file() {
 }
 JSON
     passes on galaf_config --yes
-    put /opt/sender <<'END'
-import itertools, socket, sys, time
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
-    for _ in itertools.count():
-        try:
-            sending.sendto(b"x", (sys.argv[1], 5000))
-        except OSError:
-            pass
-        time.sleep(0.01)
-END
 }
 CURL='"execv": [ "/usr/bin/curl", "-sS", "…" ]'
-
-# is_at [LINE]: galaf_firewall status says that of the networks, and no more.
-is_at() { [ "$(on galaf_firewall status | sed -n 's/^network: //p' | paste -sd ' ')" = "$*" ]; }
-there() { eventually 20 is_at "$@" || complain "wanted: $*" "$(on galaf_firewall status)"; }
-
-# sends GROUP HOST: a program in that group sends there, a hundred times a second, until the test ends.
-sends() { passes on systemd-run --quiet --unit="sends-$1" galaf --test "$1" python3 /opt/sender "$2"; }
-
-# none SINCE FILTER [FILE], some SINCE FILTER [FILE]: such packets were not sent, or were.
-none() { same "" "$(sent "$@" | head -n 5)" "what was sent of '$2'"; }
-some() { eventually 10 several "$@" || complain "nothing sent of '$2'"; }
-several() { [ "$(sent "$@" | count)" -gt 5 ]; }
 
 # closed SINCE: the rogue has tried, and nothing but what is listed somewhere was sent.
 closed() {
