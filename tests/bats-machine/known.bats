@@ -188,3 +188,71 @@ near() { [ -n "$(sent "$since" 'dst host 192.168.7.7 and tcp dst port 9100')" ];
     passes on galaf_doctor deputies
     says 'by $.users.avahi any program can have Avahi look any name up' 'by $.users.lp any program can have CUPS print'
 }
+
+# milliseconds NAME: how long the quickest of ten look-ups takes by itself, on a machine that may have much else to do.
+milliseconds() {
+    on python3 -c '
+import socket, sys, time
+def took():
+    began = time.monotonic()
+    assert socket.getaddrinfo(sys.argv[1], 631)[0][4][0] == "192.168.8.8"
+    return time.monotonic() - began
+print(round(1000 * min(took() for _ in range(10))))' "$1"
+}
+
+# looked_up NAME: by whoever may ask nobody, root, an entry with a domain, one for any name; over IPv4, and over either.
+looked_up() {
+    local database who
+    for database in hosts ahosts; do
+        on getent $database "$1" || true
+        for who in "" "galaf named "; do alice "timeout 20 ${who:-/usr/bin/getent }$database $1" || true; done
+        alice "timeout 20 galaf any $database $1" || true
+    done
+}
+by_name() { [ "$(on getent hosts printer.local)" = "192.168.8.8     printer.local" ]; }
+no_name() { ! on getent hosts printer.local; }
+
+@test "names below local: where avahi-daemon has no entry they fail at once for everybody, and are there while galaf is stopped" {
+    printer
+    echo '{ "users": { "dnsmasq": "known" }, "groups": {
+        "named": { "execv": [ "/usr/bin/getent", "…" ], "domains": [ "web.example" ], "rule": "tcp dport 80" },
+        "any": { "execv": [ "/usr/bin/getent", "…" ], "rule": "tcp dport 80" } } }' | put /etc/galaf/galaf_conf.json
+    passes on systemctl restart avahi-daemon cups
+    passes on galaf_config --yes
+    eventually 10 no_name
+    since=$(now)
+    began=$(date +%s)
+    for name in printer.local nobody.local; do
+        same "" "$(looked_up $name)" "$name"
+    done
+    [ $(($(date +%s) - began)) -lt 50 ] || complain "16 look-ups took $(($(date +%s) - began)) s: 5 s each if they wait"
+    same "" "$(sent "$since" 'udp port 5353' | head -n 5)" "what was asked of the link"
+    passes on galaf_doctor local_names
+    says "avahi-daemon runs without its entry" "galaf_group add --inbound avahi"
+    says_not "waits 5 seconds"
+    passes on galaf_firewall stop
+    eventually 20 by_name || complain "no name while galaf is stopped"
+    passes on galaf_firewall start
+    eventually 20 no_name
+}
+
+@test "a printer of the network, with the known entries: it is found, and its name resolves in 0.2 s" {
+    for known in "--inbound avahi" cups-browsed cups; do
+        # shellcheck disable=SC2086     # an option and a name
+        passes on galaf_group add $known
+    done
+    since=$(now)
+    passes on galaf_config --yes
+    eventually 60 by_name || complain "its name does not resolve: $(on galaf_denied)"
+    took=$(milliseconds printer.local)
+    echo "# $took ms" >&3
+    [ "$took" -le 200 ] || complain "its name took $took ms"
+    passes alice 'galaf named hosts printer.local'
+    says 192.168.8.8
+    eventually 60 found || complain "it is not found: $(on avahi-browse -art)" "$(on galaf_denied)"
+    same "" "$(sent "$since" "not ($LINK or ($QUERIES) or udp dst port 5353 or (dst host 192.168.8.8 and tcp dst port 631))" |
+        head -n 5)" "what else the machine sent"
+    passes on galaf_doctor local_names services deputies
+    says_not warning
+}
+found() { alice 'lpstat -e' | grep -qx Lab; }

@@ -53,6 +53,28 @@ sshd() {
     serves 22
 }
 
+PRINTER=/run/machine/tree/opt/printer
+# printer: at 192.168.8.8 on the machine's own cable, by IPP and with names of its own, which avahi-daemon tells: printer.local.
+# It is Debian's ippeveprinter, of the machine's files, in namespaces of its own.
+printer() {
+    mkdir -p $PRINTER
+    printf '%s\n' '[server]' host-name=printer allow-interfaces=eth0 '[publish]' publish-workstation=no >$PRINTER/avahi.conf
+    echo '192.168.8.8 printer.local' >$PRINTER/hosts
+    ip netns add printer
+    ip link add printer type veth peer name eth0 netns printer
+    ip link set printer master switch up
+    nsenter --net=/run/netns/printer sh -c 'ip link set lo up; ip link set eth0 up; ip addr add 192.168.8.8/24 dev eth0'
+    on ip addr add 192.168.8.2/24 dev eth0
+    nsenter --net=/run/netns/printer unshare --mount --uts chroot /run/machine/tree sh -c '
+        mount -t tmpfs run /run && mount -t proc proc /proc && mount --bind /opt/printer/hosts /etc/hosts
+        hostname printer && mkdir /run/dbus && dbus-daemon --system --fork
+        avahi-daemon --daemonize --no-chroot --no-drop-root --file /opt/printer/avahi.conf &&
+            exec ippeveprinter -p 631 -f application/pdf,image/pwg-raster,image/urf Lab' \
+        >$PRINTER/log 2>&1 </dev/null 3>&- 4>&- &
+    eventually 30 nsenter --net=/run/netns/printer bash -c 'true <>/dev/tcp/192.168.8.8/631' 2>/dev/null ||
+        complain "no printer" "$(cat $PRINTER/log)"
+}
+
 # from_debian PACKAGE: what tests/setup has fetched, into the lab.
 from_debian() {
     find "$BATS_TEST_DIRNAME/../../build/debs-others/$1" -name '*.deb' -print0 |
