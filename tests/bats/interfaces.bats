@@ -53,7 +53,9 @@ heard() {
 {
     "groups": {
         "finder": { "discovery": true, "execv": [ "/usr/bin/env", "…" ], "rule": "udp dport { 1716, 1900, 3702, 5353 }" },
-        "other": { "execv": [ "/usr/bin/env", "…" ], "rule": "udp dport { 1716, 1900, 3702, 5353 }" }
+        "other": { "execv": [ "/usr/bin/env", "…" ], "rule": "udp dport { 1716, 1900, 3702, 5353 }" },
+        "scan": { "known": "simple-scan", "execv": [ "/usr/bin/env", "…" ] },
+        "router": { "known": "upnpc", "execv": [ "/usr/bin/env", "…" ] }
     }
 }
 JSON
@@ -68,6 +70,9 @@ JSON
     run heard finder
     says "ssdp answered" "wsd answered" "kdeconnect answered" "mdns television._http._tcp.local."
     says_not nothing
+    # The library's entries for scanners and for UPnP.
+    same answered "$(as alice galaf scan /usr/bin/python3 "$PWD/tests/bypass/link.py" ask wsd 10.7.0.2)"
+    same answered "$(as alice galaf router /usr/bin/python3 "$PWD/tests/bypass/link.py" ask ssdp 10.7.0.2)"
     # Nothing is left of it 5 seconds after the last question.
     eventually 20 bash -c '! nft list table inet galaf | grep -A6 "set discovery[46]" | grep expires'
     run heard other
