@@ -103,6 +103,21 @@ trip [--opened trip:x] 198.18.0.10
 trip [--opened trip:x] 198.18.0.10" "$(LC_ALL=C sort /home/alice/trip.log)"
 }
 
+@test "sensible-browser, as a panel's button or another program has it, starts the browser in its group" {
+    local way
+    ln -s trip /usr/bin/x-www-browser
+    ln -s trip /usr/bin/www-browser
+    passes galaf_desktop update
+    for way in "DISPLAY=:9 sensible-browser" "DISPLAY= sensible-browser" "DISPLAY=:9 BROWSER=trip sensible-browser"; do
+        rm -f /home/alice/*.log
+        passes shell "$way http:x"
+        same "trip [http:x] 198.18.0.10" "$(cat /home/alice/*.log)" "$way"
+    done
+    rm /usr/bin/x-www-browser /usr/bin/www-browser
+    passes galaf_desktop update
+    fails 1 test -e $DESKTOP/bin/sensible-browser
+}
+
 # waits NAME COMMAND ...: has alice start what is to wait, until it has that name; its process is $!.
 waits() {
     local name=$1

@@ -41,6 +41,12 @@ def command(start):
     return f'#!/bin/sh\n# made by galaf_desktop\nexec {LAUNCHER} {start.name} "$@"\n'
 
 
+def browser(path):
+    """The script in front of sensible-browser(1), whose path is given: Debian 12's names the browser by a path."""
+    return (f'#!/bin/sh\n# made by galaf_desktop\nBROWSER="${{BROWSER:-${{DISPLAY:+x-}}www-browser}}"\n'
+            f'export BROWSER\nexec {path} "$@"\n')
+
+
 def programs(lines):
     """What galaf(1) takes for an entry's program: a line for each file, or interpreter, tab and script."""
     return "".join("\t".join(words) + "\n" for words in lines if not set("\t\n") & set("".join(words)))

@@ -184,6 +184,10 @@ def _commands(programs):
         start = owner or started and started[0]
         if start:
             yield Found(start.name, "command", name, path, f"bin/{name}", render.command(start))
+        browser = which("sensible-browser") if start and name in ("x-www-browser", "www-browser") else None
+        if browser:
+            yield Found(start.name, "command", "sensible-browser", browser, "bin/sensible-browser",
+                        render.browser(browser))
 
 
 def _files(folders, ending):
