@@ -246,6 +246,24 @@ refused() {
     groupdel wget
 }
 
+@test "a flatpak of everyone's is offered by its own name where its application is known; else it is named" {
+    local name
+    knows firefox-esr
+    [ -e /usr/bin/flatpak ] || install -m 755 /bin/true /usr/bin/flatpak
+    for name in org.mozilla.firefox org.example.Unknown; do
+        mkdir -p "/var/lib/flatpak/app/$name/current/active"
+        echo '[Application]' >"/var/lib/flatpak/app/$name/current/active/metadata"
+    done
+    passes galaf_setup --yes
+    says "Not offered: org.example.Unknown, a flatpak: what it needs is not known"
+    passes galaf_config --get "\$.groups.'org.mozilla.firefox'.execv[3]"
+    says org.mozilla.firefox
+    passes galaf --list
+    says "flatpak run --file-forwarding org.mozilla.firefox …"
+    passes galaf_config --unset "\$.groups.'org.mozilla.firefox'"
+    rm -r /var/lib/flatpak/app
+}
+
 # opensnitch FILE OPERATORS [KEY VALUE]: a rule of OpenSnitch's that allows, for good, where the list of comparisons holds.
 opensnitch() {
     jq -n --argjson list "$2" --arg key "${3:-created}" --arg value "${4:-}" \

@@ -35,6 +35,24 @@ def test_what_the_file_lacks_is_offered_services_first():
     assert keys(setup.entries([known.read("sharing")], settings())) == ["sharing"]     # not by itself
 
 
+def test_a_flatpak_is_offered_as_its_application_is():
+    """By a name of its own, started by flatpak, unless an entry starts it; beside Debian's package of the same."""
+    name = "org.mozilla.firefox"
+    offers = setup.entries([known.of_flatpaks()[name].as_flatpak(name)], settings())
+    assert keys(offers) == [f"{name}*"]
+    for follow in (False, True):        # there is no file of that name to follow
+        text = setup.written(SHIPPED, offers, follow)
+        entry = settings(text).groups[name]
+        assert entry.execv == ("/usr/bin/flatpak", "run", "--file-forwarding", name, "…")
+        assert entry.env_set == {"FLATPAK_USER_DIR": "/nonexistent"}
+        assert not entry.no_new_privs and not entry.user_namespaces
+        assert [rule.text for rule in entry.rules] == ["tcp dport { 80, 443 }", "udp dport 443"]
+    for mine, wanted in (("org.mozilla.firefox", []), ("org.gnome.Maps", [f"{name}*"])):
+        other = '{ "groups": { "mine": { "execv": ["/usr/bin/flatpak", "run", "%s"] } } }' % mine
+        assert keys(setup.entries([offers[0].known], settings(other))) == wanted
+    assert {"org.gnome.Maps", "org.kde.digikam"} <= known.of_flatpaks().keys()     # by their menu entries
+
+
 def test_who_is_listed_already_is_named():
     settings = conf.parse('{ "groups": { "a": { "execv": ["/a"], "rule": "tcp dport 1" }, "b": { "execv": ["/b"] }, '
                           '"c": {} }, "users": { "_apt": {} } }', "x")

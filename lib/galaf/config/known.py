@@ -5,6 +5,7 @@ A file says what it is for, and has in "groups" or "users" the one entry that it
 has it; in "inbound" what others may reach of it, and in "forward" what they may send through this machine, which
 nothing takes without being asked to.
 """
+import dataclasses
 import functools
 import json
 import os
@@ -14,8 +15,10 @@ from .. import paths
 from ..errors import GalafError
 from . import jsontext
 
+FLATPAK = "/usr/bin/flatpak"
 KEYS = {"summary": str, "topic": str, "packages": list, "program": str, "menu": list, "services": list,
-        "rests_on": list, "serves": str, "groups": dict, "users": dict, "inbound": dict, "forward": list}
+        "flatpaks": list, "rests_on": list, "serves": str,
+        "groups": dict, "users": dict, "inbound": dict, "forward": list}
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Known:
 
     name: the file's, without .json; section: "groups", "users", or None where it is "inbound" alone; account: the
     group or user that the entry is of; program: the path by which one sees whether it is installed; serves: what
-    others reach by "inbound", where that is another thing than summary says; forward: rules on what they send through.
+    others reach by "inbound", where that is another thing than summary says; forward: rules on what they send through;
+    flatpaks: the names that flatpaks of it have, other than those of its menu entries; flatpak: of as_flatpak(), which.
     """
     name: str
     summary: str
@@ -40,6 +44,8 @@ class Known:
     services: tuple = ()
     rests_on: tuple = ()
     forward: tuple = ()
+    flatpaks: tuple = ()
+    flatpak: str = ""
 
     @property
     def installed(self):
@@ -56,6 +62,14 @@ class Known:
         """The rules by which it serves others, by their place in galaf_conf.json."""
         forward = {("config", "forward"): list(self.forward)} if self.forward else {}
         return {**forward, **{("inbound", name): rules for name, rules in self.inbound.items()}}
+
+    def as_flatpak(self, name):
+        """The same for a flatpak of it: an entry of that name, as galaf_conf.json(5) has one."""
+        execv = [FLATPAK, "run", "--file-forwarding", name, "…"]
+        kept = {key: value for key, value in self.entry.items() if key not in ("comment", "user_namespaces")}
+        entry = {**kept, "execv": execv, "env": {"set": {"FLATPAK_USER_DIR": "/nonexistent"}}, "no_new_privs": False}
+        return dataclasses.replace(self, name=name, account=name, summary=f"{self.summary} (flatpak)", program=FLATPAK,
+                                   entry=entry, inbound={}, flatpak=name)
 
     def mentions(self, word):
         """Whether a word, in lower case, is part of its names, its summary or its topic."""
@@ -81,7 +95,7 @@ def read(name):
         program = data.get("program") or entry["execv"][0]
         return Known(name, data["summary"], data["topic"], tuple(data["packages"]), program, section, account, entry,
                      data.get("inbound", {}), data.get("serves", ""),
-                     *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on", "forward")))
+                     *(tuple(data.get(key, ())) for key in ("menu", "services", "rests_on", "forward", "flatpaks")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise GalafError(f"{file}: damaged ({error!r}): reinstall galaf") from None
 
@@ -96,6 +110,16 @@ def of(section, account):
     return [known for known in every() if (known.section, known.account) == (section, account)]
 
 
+def of_flatpaks():
+    """{a flatpak's name: the Known of its application}: by the names of menu entries, which many flatpaks have too."""
+    found = {}
+    for each in every():
+        if each.section == "groups":
+            menus = [name.removesuffix(".desktop") for name in each.menu]
+            found.update(dict.fromkeys([*each.flatpaks, *(name for name in menus if name.count(".") > 1)], each))
+    return found
+
+
 def added(text, known, entry=True, inbound=False, follow=False):
     """The text of galaf_conf.json with what a known entry grants; comments and layout stay.
 
@@ -103,7 +127,7 @@ def added(text, known, entry=True, inbound=False, follow=False):
     """
     if entry and known.section:
         alone = follow and len(of(known.section, known.account)) == 1
-        value = ("known" if alone else {"known": known.name}) if follow else known.entry
+        value = ("known" if alone else {"known": known.name}) if follow and not known.flatpak else known.entry
         text = jsontext.replace(with_section(text, known.section), (known.section, known.account), value)
     for place, rules in known.serving().items() if inbound else ():
         text = with_section(text, place[0])

@@ -50,10 +50,12 @@ def entries(library, settings, asked=()):
     What may reach any port of any machine, and what a machine needs that others send through, is taken where somebody
     wants it.
     """
-    programs = {entry.execv[0] for entry in settings.groups.values() if entry.execv}
+    programs = {entry.execv[0] for entry in settings.groups.values() if entry.execv} - {known.FLATPAK}
+    programs |= {word for entry in settings.groups.values() for word in entry.execv or ()
+                 if entry.execv[0] == known.FLATPAK}
     found = [Offer(each, taken="any port" not in reach(each.entry) and not each.forward) for each in library
              if each.section and each.account != "root" and each.account not in getattr(settings, each.section)
-             and not (each.section == "groups" and each.program in programs)]
+             and not (each.section == "groups" and (each.flatpak or each.program) in programs)]
     return _sorted(offer for offer in found if offer.key not in asked)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What flatpak(1) runs: the program that counts is an application of its own, which is no file of this machine's."""
 import contextlib
+import os
 import re
 
 from . import files
@@ -10,6 +11,14 @@ FORWARDS = "--file-forwarding"      # with it @@ and @@u stand around what a des
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+")
 _COMMAND = "--command="
 _LARGEST = 1 << 16                  # bytes of an application's metadata
+
+
+def installed():
+    """The names of the applications that are installed for everyone, sorted."""
+    with contextlib.suppress(OSError):
+        return sorted(name for name in os.listdir(INSTALLED)
+                      if _NAME.fullmatch(name) and os.path.exists(f"{INSTALLED}/{name}/current/active/metadata"))
+    return []
 
 
 def application(words):

@@ -8,13 +8,27 @@ import pwd
 import re
 from pathlib import Path
 
-from ..config import known
-from . import executables
+from ..config import conf, known
+from . import executables, flatpak
 
 
 def library(settings):
     """The known entries that can be used here: installed, root's alone to change, of accounts that are there."""
-    return [each for each in known.every() if each.installed and usable(each, settings)]
+    return [each for each in [*known.every(), *flatpaks()] if each.installed and usable(each, settings)]
+
+
+def flatpaks():
+    """A Known for each flatpak of everyone's whose application is known, and whose name a group can have."""
+    applications = known.of_flatpaks()
+    return [applications[name].as_flatpak(name) for name in flatpak.installed()
+            if name in applications and conf.NAME.fullmatch(name)]
+
+
+def unknown_flatpaks(settings):
+    """The names of the flatpaks of everyone's that no entry starts and none is known for."""
+    started = {word for entry in settings.groups.values() for word in entry.execv or ()}
+    known_ = {each.name for each in flatpaks()}
+    return [name for name in flatpak.installed() if name not in started and name not in known_]
 
 
 def usable(each, settings):
@@ -28,9 +42,11 @@ def usable(each, settings):
 
 def hindered(settings):
     """Sentences on the installed applications that are not in the file and can't be offered, each with why."""
-    return [f"{each.name}: {why}" for each in known.every()
-            if each.installed and each.section == "groups" and each.account not in settings.groups
-            and (why := obstacle(each.program, each.account, settings))]
+    found = [f"{each.name}: {why}" for each in [*known.every(), *flatpaks()]
+             if each.installed and each.section == "groups" and each.account not in settings.groups
+             and (why := obstacle(each.program, each.account, settings))]
+    return found + [f'{name}, a flatpak: what it needs is not known: "Sandboxes and limits" in man galaf_conf.json has '
+                    "an entry to begin with" for name in unknown_flatpaks(settings)]
 
 
 def obstacle(program, name, settings):
