@@ -237,7 +237,7 @@ no_name() { ! on getent hosts printer.local; }
     eventually 20 no_name
 }
 
-@test "a printer of the network, with the known entries: it is found, and its name resolves in 0.2 s" {
+@test "a printer of the network, with the known entries: it is found, its name resolves in 0.2 s, a page is printed" {
     for known in "--inbound avahi" cups-browsed cups; do
         # shellcheck disable=SC2086     # an option and a name
         passes on galaf_group add $known
@@ -251,9 +251,13 @@ no_name() { ! on getent hosts printer.local; }
     passes alice 'galaf named hosts printer.local'
     says 192.168.8.8
     eventually 60 found || complain "it is not found: $(on avahi-browse -art)" "$(on galaf_denied)"
+    passes on lpadmin -p page -E -v ipp://printer.local/ipp/print -m everywhere
+    passes alice 'echo hello >page.txt; lp -d page page.txt'
+    eventually 60 printed || complain "nothing is printed" "$(on tail /var/log/cups/error_log)" "$(on galaf_denied)" "$(tail $PRINTER/log)"
     same "" "$(sent "$since" "not ($LINK or ($QUERIES) or udp dst port 5353 or (dst host 192.168.8.8 and tcp dst port 631))" |
         head -n 5)" "what else the machine sent"
     passes on galaf_doctor local_names services deputies
     says_not warning
 }
 found() { alice 'lpstat -e' | grep -qx Lab; }
+printed() { head -c 4 $PRINTER/spool/*.pdf 2>/dev/null | grep -qx %PDF; }

@@ -55,9 +55,9 @@ sshd() {
 
 PRINTER=/run/machine/tree/opt/printer
 # printer: at 192.168.8.8 on the machine's own cable, by IPP and with names of its own, which avahi-daemon tells: printer.local.
-# It is Debian's ippeveprinter, of the machine's files, in namespaces of its own.
+# It is Debian's ippeveprinter, of the machine's files, in namespaces of its own; what it prints is in $PRINTER/spool.
 printer() {
-    mkdir -p $PRINTER
+    mkdir -p $PRINTER/spool
     printf '%s\n' '[server]' host-name=printer allow-interfaces=eth0 '[publish]' publish-workstation=no >$PRINTER/avahi.conf
     echo '192.168.8.8 printer.local' >$PRINTER/hosts
     ip netns add printer
@@ -69,7 +69,7 @@ printer() {
         mount -t tmpfs run /run && mount -t proc proc /proc && mount --bind /opt/printer/hosts /etc/hosts
         hostname printer && mkdir /run/dbus && dbus-daemon --system --fork
         avahi-daemon --daemonize --no-chroot --no-drop-root --file /opt/printer/avahi.conf &&
-            exec ippeveprinter -p 631 -f application/pdf,image/pwg-raster,image/urf Lab' \
+            exec ippeveprinter -k -d /opt/printer/spool -p 631 -f application/pdf,image/pwg-raster,image/urf Lab' \
         >$PRINTER/log 2>&1 </dev/null 3>&- 4>&- &
     eventually 30 nsenter --net=/run/netns/printer bash -c 'true <>/dev/tcp/192.168.8.8/631' 2>/dev/null ||
         complain "no printer" "$(cat $PRINTER/log)"
