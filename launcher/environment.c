@@ -5,6 +5,7 @@
 #include "galaf.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -194,19 +195,23 @@ static void keep(char **to, char *const from[], const char *name, bool (*fits)(c
 static char *const fixed[] = {
     "PATH=" DESKTOP "/bin:/usr/local/bin:/usr/bin:/bin",
     "XDG_CONFIG_DIRS=" DESKTOP "/xdg:/etc/xdg",
-    "XDG_DATA_DIRS=" DESKTOP "/share:/usr/local/share:/usr/share",
 };
+/* Its own menu entries are in there first as its package has them: it looks for its own program in them. */
+#define DATA_DIRS "XDG_DATA_DIRS=" DESKTOP "/own/%s:" DESKTOP "/share:/usr/local/share:/usr/share"
 
 /* Builds the application's environment: what is fixed, what fits its rule, and what the
  * entry keeps and sets.  Everything else is left behind. */
 char **environment(const struct entry *entry, char *const from[])
 {
-    size_t own = sizeof fixed / sizeof *fixed;
-    char **to = calloc(length(from) + length(entry->options) + own + 1, sizeof *to);
+    size_t own = sizeof fixed / sizeof *fixed, most = length(from) + length(entry->options) + own + 2;
+    size_t room = sizeof DATA_DIRS + strlen(entry->name);
+    char **to = calloc(1, most * sizeof *to + room);        /* one block, with the text behind the pointers */
     if (!to)
         return NULL;
     for (size_t i = 0; i < own; i++)
         put(to, fixed[i]);
+    snprintf((char *)(to + most), room, DATA_DIRS, entry->name);
+    put(to, (char *)(to + most));
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         for (const char *const *name = rules[i].names; *name; name++)
             keep(to, from, *name, rules[i].fits);

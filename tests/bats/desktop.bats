@@ -42,7 +42,8 @@ execs() { grep -h ^Exec "$DESKTOP/$1"; }
     fails 1 grep -r SystemdService $DESKTOP
     same $'trip\t--opened\t%u' "$(cat $DESKTOP/links/trip)"
     same "x-scheme-handler/trip=org.trip.desktop;" "$(grep scheme $DESKTOP/share/applications/mimeinfo.cache)"
-    same "" "$(find $DESKTOP ! -user root -o -perm /022)" "what others may write"
+    same /usr/share/applications/org.trip.desktop "$(readlink $DESKTOP/own/trip/applications/org.trip.desktop)"
+    same "" "$(find $DESKTOP ! -user root -o ! -type l -perm /022)" "what others may write"
     passes desktop-file-validate $DESKTOP/share/applications/org.trip.desktop
     passes dpkg --verify trip
 }

@@ -298,7 +298,7 @@ USER=alice
 WAYLAND_DISPLAY=wayland-0
 XDG_CONFIG_DIRS=/var/lib/galaf/desktop/xdg:/etc/xdg
 XDG_CURRENT_DESKTOP=GNOME
-XDG_DATA_DIRS=/var/lib/galaf/desktop/share:/usr/local/share:/usr/share
+XDG_DATA_DIRS=/var/lib/galaf/desktop/own/browser:/var/lib/galaf/desktop/share:/usr/local/share:/usr/share
 XDG_RUNTIME_DIR=/run/user/1000
 XMODIFIERS=@im=fcitx" "$(LC_ALL=C sort <<<"$output")"
 }

@@ -5,7 +5,8 @@
 load helper
 
 OPTIONS="--headless --no-remote"
-PROFILE=/home/alice/profile
+HERS=/home/alice
+PROFILE=$HERS/profile
 
 setup_file() {
     for package in thunderbird firefox-esr; do
@@ -85,4 +86,12 @@ JS
     sandboxed firefox-esr
     eventually 60 grep -q '198\.18\.0\.10\.80: Flags \[S\]\|2001:2:0:1::10\.80: Flags \[S\]' /tmp/wire ||
         complain "no connection" "$(cat /tmp/wire /tmp/started)"
+}
+
+@test "Firefox that is made the default browser names its menu entry, by which it starts in its group, and writes none of its own" {
+    started firefox-esr --setDefaultBrowser </dev/null
+    eventually 60 grep -qs 'scheme-handler/https=' $HERS/.config/mimeapps.list || complain "nothing is written" "$(cat /tmp/started)"
+    same x-scheme-handler/https=firefox-esr.desktop "$(grep -m 1 scheme-handler/https= $HERS/.config/mimeapps.list)"
+    same "" "$(find $HERS/.local -name 'userapp*')" "menu entries of its own"
+    file_says /var/lib/galaf/desktop/share/applications/firefox-esr.desktop "Exec=/usr/bin/galaf firefox-esr"
 }

@@ -47,7 +47,7 @@ Found = namedtuple("Found", "entry kind name source path text")
 Found.__doc__ = """One thing that starts an entry's program, and what is laid in front of it.
 
 entry: the entry's name; kind: "menu", "D-Bus", "autostart", "unit" or "command"; name: its file's name; source: the
-file's path; path: where galaf's own lies, below TOP; text: what it holds.
+file's path; path: where galaf's own lies, below TOP; text: what it holds (None: it is a link to the source).
 """
 
 
@@ -228,7 +228,7 @@ def update(conf, complain=lambda text: None):
         if not found:
             _remove()
             return found, False
-        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found)]}
+        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found), *_own(found)]}
         if new:
             _note_time()
         files.folder(TOP)
@@ -247,6 +247,16 @@ def _links(found):
     for name, each in sorted(lines.items()):
         if each:
             yield Found(name, "links", name, None, f"links/{name}", "".join(sorted(each)))
+
+
+def _own(found):
+    """A Found for each menu entry as its package has it, which its own application alone sees, by galaf(1).
+
+    Some look for their own program in them, and write another where they don't find it: Firefox, as default browser.
+    """
+    for item in found:
+        if item.kind == "menu":
+            yield item._replace(kind="own", path=f"own/{item.entry}/applications/{item.name}", text=None)
 
 
 def _programs(conf, found):
@@ -330,10 +340,19 @@ def _lay(wanted):
         file = TOP / path
         for parent in reversed(Path(path).parents[:-1]):
             files.folder(TOP / parent)
-        if not (file.is_file() and file.read_text(encoding="utf-8", errors="replace") == item.text):
+        if item.text is None:
+            _link(file, item.source)
+        elif not (file.is_file() and file.read_text(encoding="utf-8", errors="replace") == item.text):
             files.replace(file, item.text, 0o755 if item.kind == "command" else 0o644, durable=False)
             menus |= item.kind == "menu"
     return menus
+
+
+def _link(file, source):
+    """Has a file of galaf's lead to a package's."""
+    if not (file.is_symlink() and file.readlink() == source):
+        file.unlink(missing_ok=True)
+        file.symlink_to(source)
 
 
 def _clear(wanted):
