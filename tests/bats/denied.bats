@@ -148,7 +148,7 @@ root/web resolving /usr/bin/resolving other.example" "$(denied '"{user}/{group} 
     passes galaf_denied --program /usr/local/bin/renamed
     says 198.18.0.30
     says_not 198.18.0.20
-    passes galaf_denied --program renamed --since 20s
+    passes galaf_denied --program renamed --since 60s
     says 198.18.0.30
     passes galaf_denied --program "DNS Resolver #1"
     same "nothing was refused" "$output"
