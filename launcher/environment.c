@@ -5,7 +5,6 @@
 #include "galaf.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -191,27 +190,32 @@ static void keep(char **to, char *const from[], const char *name, bool (*fits)(c
 }
 
 /* Where programs, menu entries and services are looked for: root's word, not the caller's, so that an
- * application that runs another listed one by its name asks galaf for it. */
-static char *const fixed[] = {
-    "PATH=" DESKTOP "/bin:/usr/local/bin:/usr/bin:/bin",
-    "XDG_CONFIG_DIRS=" DESKTOP "/xdg:/etc/xdg",
+ * application that runs another listed one by its name asks galaf for it.  What is its own comes first: commands that
+ * its entry says are, and its menu entries as its package has them, in which it looks for its own program. */
+static const struct { const char *before, *behind; } fixed[] = {       /* the entry's name; no name if none is behind it */
+    { "PATH=" DESKTOP "/own/", "/bin:" DESKTOP "/bin:/usr/local/bin:/usr/bin:/bin" },
+    { "XDG_CONFIG_DIRS=" DESKTOP "/xdg:/etc/xdg", NULL },
+    { "XDG_DATA_DIRS=" DESKTOP "/own/", "/share:" DESKTOP "/share:/usr/local/share:/usr/share" },
 };
-/* Its own menu entries are in there first as its package has them: it looks for its own program in them. */
-#define DATA_DIRS "XDG_DATA_DIRS=" DESKTOP "/own/%s:" DESKTOP "/share:/usr/local/share:/usr/share"
 
 /* Builds the application's environment: what is fixed, what fits its rule, and what the
  * entry keeps and sets.  Everything else is left behind. */
 char **environment(const struct entry *entry, char *const from[])
 {
-    size_t own = sizeof fixed / sizeof *fixed, most = length(from) + length(entry->options) + own + 2;
-    size_t room = sizeof DATA_DIRS + strlen(entry->name);
-    char **to = calloc(1, most * sizeof *to + room);        /* one block, with the text behind the pointers */
+    size_t own = sizeof fixed / sizeof *fixed, most = length(from) + length(entry->options) + own + 1, room = 0;
+    for (size_t i = 0; i < own; i++)
+        room += strlen(fixed[i].before) + (fixed[i].behind ? strlen(entry->name) + strlen(fixed[i].behind) : 0) + 1;
+    char **to = calloc(1, most * sizeof *to + room);        /* one block, with their text behind the pointers */
     if (!to)
         return NULL;
-    for (size_t i = 0; i < own; i++)
-        put(to, fixed[i]);
-    snprintf((char *)(to + most), room, DATA_DIRS, entry->name);
-    put(to, (char *)(to + most));
+    char *text = (char *)(to + most);
+    for (size_t i = 0; i < own; i++) {
+        put(to, text);
+        text = stpcpy(text, fixed[i].before);
+        if (fixed[i].behind)
+            text = stpcpy(stpcpy(text, entry->name), fixed[i].behind);
+        text++;
+    }
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         for (const char *const *name = rules[i].names; *name; name++)
             keep(to, from, *name, rules[i].fits);

@@ -121,7 +121,7 @@ static bool decide(const struct caller *caller, const struct entry *entry, char 
     bool link = gid != 0 && !entry->from && is_link(entry, arguments);
     if (gid != 0 && !link)
         refuse(OWN_FAILURE, "%s: a program of application group %u may not start it: add that group to \"from\" "
-               "of $.groups.%s " FIX, entry->name, gid, entry->name);
+               "of $.groups.%s, or the command to \"runs\" of its own entry, " FIX, entry->name, gid, entry->name);
     if (arguments[0] && !takes_arguments(entry))
         refuse(OWN_FAILURE, "%s: takes no arguments: put \"\u2026\" in \"execv\" of $.groups.%s " FIX,
                entry->name, entry->name);

@@ -42,7 +42,7 @@ execs() { grep -h ^Exec "$DESKTOP/$1"; }
     fails 1 grep -r SystemdService $DESKTOP
     same $'trip\t--opened\t%u' "$(cat $DESKTOP/links/trip)"
     same "x-scheme-handler/trip=org.trip.desktop;" "$(grep scheme $DESKTOP/share/applications/mimeinfo.cache)"
-    same /usr/share/applications/org.trip.desktop "$(readlink $DESKTOP/own/trip/applications/org.trip.desktop)"
+    same /usr/share/applications/org.trip.desktop "$(readlink $DESKTOP/own/trip/share/applications/org.trip.desktop)"
     same "" "$(find $DESKTOP ! -user root -o ! -type l -perm /022)" "what others may write"
     passes desktop-file-validate $DESKTOP/share/applications/org.trip.desktop
     passes dpkg --verify trip
@@ -102,6 +102,20 @@ app.launch_action("again", None) if sys.argv[1] == "action" else app.launch_uris
     same "trip [--again] 198.18.0.10
 trip [--opened trip:x] 198.18.0.10
 trip [--opened trip:x] 198.18.0.10" "$(LC_ALL=C sort /home/alice/trip.log)"
+}
+
+@test "\"runs\": a listed command is part of the application that says so, in its group; another's is refused" {
+    configure <<<"$(jq '.groups.git = {"execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80", "runs": ["trip", "not-there"]}
+        | .groups.other = {"execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80"}' <<<"$TRIP")"
+    rm -f /home/alice/*.log
+    passes as alice galaf git sh -c 'command -v trip && trip --mine'
+    same $DESKTOP/own/git/bin/trip "$output"
+    same 'git [--mine] 198.18.0.10' "$(cat /home/alice/trip.log)"
+    fails 125 as alice galaf other trip --mine
+    says "galaf: trip: a program of application group"
+    same 1 "$(wc -l </home/alice/trip.log)"
+    configure <<<"$TRIP"
+    [ ! -e $DESKTOP/own/git ] || complain "$(find $DESKTOP/own)"
 }
 
 @test "sensible-browser, as a panel's button or another program has it, starts the browser in its group" {

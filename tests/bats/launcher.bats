@@ -137,7 +137,7 @@ setup() {
     same 30004 "$output"
     fails 125 as alice galaf browser galaf mail-program
     same "galaf: mail-program: a program of application group 30004 may not start it: add that group to \"from\" of \
-\$.groups.mail-program $CHANGE" "$output"
+\$.groups.mail-program, or the command to \"runs\" of its own entry, $CHANGE" "$output"
     fails 125 as alice galaf old galaf mail-program
     says "application group 30004 may not start it"
 }
@@ -290,7 +290,7 @@ HOME=/home/alice
 LANG=de_DE.UTF-8
 LC_TIME=C
 NO_COLOR=1
-PATH=/var/lib/galaf/desktop/bin:/usr/local/bin:/usr/bin:/bin
+PATH=/var/lib/galaf/desktop/own/browser/bin:/var/lib/galaf/desktop/bin:/usr/local/bin:/usr/bin:/bin
 QT_IM_MODULE=fcitx
 TERM=xterm
 TZ=Europe/Berlin
@@ -298,7 +298,7 @@ USER=alice
 WAYLAND_DISPLAY=wayland-0
 XDG_CONFIG_DIRS=/var/lib/galaf/desktop/xdg:/etc/xdg
 XDG_CURRENT_DESKTOP=GNOME
-XDG_DATA_DIRS=/var/lib/galaf/desktop/own/browser:/var/lib/galaf/desktop/share:/usr/local/share:/usr/share
+XDG_DATA_DIRS=/var/lib/galaf/desktop/own/browser/share:/var/lib/galaf/desktop/share:/usr/local/share:/usr/share
 XDG_RUNTIME_DIR=/run/user/1000
 XMODIFIERS=@im=fcitx" "$(LC_ALL=C sort <<<"$output")"
 }

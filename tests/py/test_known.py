@@ -67,6 +67,13 @@ def test_taken(name):
     assert all(re.search(r"\b[ds]port\b", rule.text) for rules in parsed.inbound.values() for rule in rules)
 
 
+def test_what_they_run_is_known_too():
+    """Each command that is said to be part of another is one's that has an entry, or "runs" has no effect."""
+    commands = {each.program.rsplit("/", 1)[-1] for each in known.every() if each.program}
+    runs = {each.account: set(each.entry["runs"]) for each in known.every() if "runs" in (each.entry or {})}
+    assert len(runs) > 40 and {name: names - commands for name, names in runs.items() if names - commands} == {}
+
+
 def test_every_shipped_entry_is_known():
     """The file that galaf brings says what the library says, but for words, and for Thunderbird's placeholder."""
     for section in ("users", "groups"):

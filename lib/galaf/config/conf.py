@@ -34,6 +34,7 @@ class Entry:
     in addition to a match on the domains if there are any; timeout: seconds, 1 and up;
     users: None for everyone; resolves_any: whether strict DNS lets it ask for any name;
     desktop: whether menus and the like start it by galaf; desktop_names: what does beyond that which runs its program;
+    runs: the names of commands that are part of it, though they have entries too;
     notify: whether people are told what was refused to it;
     discovery: whether what answers its multicast or broadcast comes in;
     rule6_said, no_new_privs_said: whether the file says so itself.
@@ -62,6 +63,7 @@ class Entry:
     desktop: bool = True
     notify: bool = True
     desktop_names: tuple = ()
+    runs: tuple = ()
 
     @property
     def path(self):
@@ -320,6 +322,7 @@ def _parse_entry(place, values, defaults, data, named, faults):
         mode=merged.get("mode", "enforce"), notify=merged.get("notify", True),
         desktop=merged.get("desktop", True) is not False,
         desktop_names=tuple(merged["desktop"]) if isinstance(merged.get("desktop"), list) else (),
+        runs=tuple(merged.get("runs", ())),
         resolves_any="domains" not in merged and ("rule" in merged or "rule6" in merged))
 
 

@@ -228,7 +228,7 @@ def update(conf, complain=lambda text: None):
         if not found:
             _remove()
             return found, False
-        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found), *_own(found)]}
+        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found), *_own(conf, found)]}
         if new:
             _note_time()
         files.folder(TOP)
@@ -249,14 +249,19 @@ def _links(found):
             yield Found(name, "links", name, None, f"links/{name}", "".join(sorted(each)))
 
 
-def _own(found):
-    """A Found for each menu entry as its package has it, which its own application alone sees, by galaf(1).
+def _own(conf, found):
+    """A Found for what one application alone is to find first, by galaf(1): commands that are part of it, and its menu
+    entries as their package has them.
 
-    Some look for their own program in them, and write another where they don't find it: Firefox, as default browser.
+    Some look for their own program in these, and write another where they don't find it: Firefox, as default browser.
     """
     for item in found:
         if item.kind == "menu":
-            yield item._replace(kind="own", path=f"own/{item.entry}/applications/{item.name}", text=None)
+            yield item._replace(kind="own", path=f"own/{item.entry}/share/applications/{item.name}", text=None)
+    for entry in conf.groups.values():
+        for name, path in zip(entry.runs, map(which, entry.runs)):
+            if path:
+                yield Found(entry.name, "own", name, Path(path), f"own/{entry.name}/bin/{name}", None)
 
 
 def _programs(conf, found):
