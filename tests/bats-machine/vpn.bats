@@ -26,6 +26,9 @@ setup_file() {
     on cat /etc/resolv.conf >/run/machine/resolv.conf
 }
 
+# bats waits for what is begun in setup_file.
+teardown_file() { xargs kill </run/machine/office; }
+
 # conf [USER ENTRY ...]: applies a configuration with these users besides dnsmasq.
 conf() {
     put /etc/galaf/galaf_conf.json <<JSON
@@ -70,11 +73,13 @@ office() {
         'cert vpn.example.crt' 'key vpn.example.key' 'dh none' 'keepalive 1 20' 'push "dhcp-option DNS 10.9.0.1"' \
         'push "dhcp-option DOMAIN corp.example"' 'push "route 10.9.1.0 255.255.255.0"' >$VPN/server.conf
     server openvpn --cd /opt/vpn --config server.conf >$VPN/server.log 2>&1 3>&- 4>&- &
+    echo $! >/run/machine/office
     eventually 10 grep -q 'Initialization Sequence Completed' $VPN/server.log || complain "$(cat $VPN/server.log)"
     internet ip route add local 10.9.1.0/24 dev lo
     name_server 10.9.0.1 wiki.corp.example/10.9.1.10 desk.corp.example/10.9.1.11 \
         wiki.wg.example/10.9.1.12 web.example/10.9.1.66
-    nsenter --net=/run/netns/internet tcpdump -i tun0 -Q in -U --immediate-mode -w $VPN/tunnel.pcap 2>$VPN/tcpdump.log 3>&- 4>&- &
+    nsenter --net=/run/netns/internet tcpdump -i tun0 -Q in -U --immediate-mode -w $VPN/tunnel.pcap >$VPN/tcpdump.log 2>&1 3>&- 4>&- &
+    echo $! >>/run/machine/office
     eventually 10 grep -q listening $VPN/tcpdump.log
 }
 
