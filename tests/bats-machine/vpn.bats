@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
-# VPNs by NetworkManager, with a real OpenVPN server at the other end of the cable: what carries them, whose names are asked
-# where, what is for a tunnel alone, and what takes names past dnsmasq.
+# VPNs by NetworkManager, with a real OpenVPN server and a real gateway of openconnect's at the other end of the cable: what
+# carries them, whose names are asked where, what is for a tunnel alone, and what takes names past dnsmasq.
 
 load machine
 
@@ -13,9 +13,10 @@ setup_file() {
     mkdir -p /run/machine/tree/opt/debs $VPN
     cp "$BATS_TEST_DIRNAME/../../build/vpn-debs-$RELEASE"/*.deb /run/machine/tree/opt/debs/
     mv /run/machine/tree/opt/debs/openresolv_*.deb /run/machine/tree/opt/
+    passes on systemctl mask ocserv.service     # it is for the other end
     passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io --force-depends /opt/debs/*.deb'
     passes install "./$DEB"
-    passes on sh -c 'mkdir /dev/net && mknod /dev/net/tun c 10 200'
+    passes on sh -c 'mkdir /dev/net && mknod -m 666 /dev/net/tun c 10 200'
     mkdir /run/machine/tree/dev/net && mknod /run/machine/tree/dev/net/tun c 10 200
     start_rogue
     certificates
@@ -33,7 +34,7 @@ teardown_file() { xargs kill </run/machine/office; }
 conf() {
     put /etc/galaf/galaf_conf.json <<JSON
 {
-    "networks": { "tunnel": { "interface": [ "tun0" ] }, "office": { "connection": [ "office" ] } },
+    "networks": { "tunnel": { "interface": [ "tun0" ] }, "office": { "connection": [ "office", "gateway" ] } },
     "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },
     "groups": {
         "web": { $CURL, "domains": [ "web.example", "corp.example", "wg.example" ], "rule": "tcp dport 80" },
@@ -208,6 +209,81 @@ again() { [ "$(connections)" -gt "$1" ]; }
     down
     before
 }
+
+# gateway: ocserv, another network behind it, 10.9.5.0/24, and its name server.
+gateway() {
+    printf '%s\n' 'auth = "plain[passwd=/opt/vpn/passwords]"' 'listen-host = 192.0.2.1' 'tcp-port = 4443' 'udp-port = 443' \
+        'run-as-user = nobody' 'run-as-group = nogroup' 'socket-file = /run/ocserv.socket' 'use-occtl = false' \
+        'server-cert = /opt/vpn/vpn.example.crt' 'server-key = /opt/vpn/vpn.example.key' 'device = vpns' \
+        'ipv4-network = 10.9.4.0/24' 'dns = 10.9.5.1' 'split-dns = corp.example' 'route = 10.9.5.0/255.255.255.0' >$VPN/ocserv.conf
+    server sh -c 'echo word | ocpasswd -c /opt/vpn/passwords alice'
+    internet nft 'table ip gateway { chain gateway { type nat hook prerouting priority dstnat
+        ip daddr 192.0.2.1 tcp dport 443 redirect to :4443; }; }'
+    # It starts itself anew for each client, by what /proc says that it is.
+    nsenter --net=/run/netns/internet unshare --mount chroot /run/machine/tree sh -c \
+        'mount -t proc proc /proc && exec ocserv --foreground --config /opt/vpn/ocserv.conf' >$VPN/ocserv.log 2>&1 3>&- 4>&- &
+    echo $! >>/run/machine/office
+    eventually 20 internet timeout 5 openssl s_client -connect 192.0.2.1:4443 </dev/null >$VPN/openssl.log 2>&1 || complain "$(cat $VPN/ocserv.log)"
+    internet ip route add local 10.9.5.0/24 dev lo
+    name_server 10.9.5.1 wiki.corp.example/10.9.5.10 web.example/10.9.5.66
+}
+
+# openconnect [OPTION ...]: root logs in as alice at the gateway.
+openconnect() {
+    on sh -c 'echo word | timeout 30 openconnect --cafile /opt/vpn/ca.crt --user alice --passwd-on-stdin "$@" https://vpn.example' sh "$@"
+}
+
+# by_gateway: logs in, and has NetworkManager make the connection with what that said.
+by_gateway() {
+    openconnect --authenticate 2>$VPN/openconnect.log >/run/machine/login || complain "$(cat $VPN/openconnect.log)"
+    (. /run/machine/login && printf 'vpn.secrets.%s\n' "cookie:$COOKIE" "gateway:$HOST" "gwcert:$FINGERPRINT") | put /run/secrets
+    run on timeout 30 nmcli connection up gateway passwd-file /run/secrets
+}
+
+@test "openconnect, by itself and by NetworkManager: nothing leaves without their entries, and with them the VPN's names and hosts are reached" {
+    gateway
+    passes on nmcli connection add type vpn con-name gateway vpn-type openconnect ifname '*' ipv4.never-default yes \
+        ipv6.method disabled vpn.data "gateway=vpn.example, protocol=anyconnect, cookie-flags=2, gateway-flags=2, gwcert-flags=2"
+    conf
+    since=$(now)
+    fails 1 openconnect
+    none "$since" "port 443"
+    same "" "$(sent "$since" "port 53" | grep vpn.example)" "queries for the gateway's name"
+
+    # The file names networks once a VPN is up.
+    root='{ "known": "openconnect", "domains": [ "vpn.example" ] }'
+    own='{ "known": "network-manager-openconnect", "domains": [ "vpn.example" ] }'
+    echo "{ \"users\": { \"dnsmasq\": \"known\", \"root\": $root, \"nm-openconnect\": $own } }" | put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    openconnect --background >$VPN/openconnect.log 2>&1 3>&- 4>&- || complain "$(cat $VPN/openconnect.log)"    # it keeps these open
+    eventually 20 led_past || complain "$(on galaf_doctor names)" "$(cat $VPN/openconnect.log)" "$(cat $VPN/ocserv.log)"
+    passes on pkill -INT -x openconnect
+    eventually 20 as_before
+    by_gateway
+    ended 0
+    conf root "$root" nm-openconnect "$own"
+    there "eth0: none that the file names" "vpn0: office"
+    passes alice 'galaf desk -m 5 http://wiki.corp.example/'
+    says "wiki.corp.example 80 ::ffff:10.9.4."
+    passes alice 'galaf web -m 5 http://web.example/'
+    says_not 10.9
+    fails 6 alice 'galaf vault -m 5 http://wiki.corp.example/'
+    fails 7 alice '/usr/bin/curl -sS -m 5 http://10.9.5.10/'
+    same "" "$(asked 10.9.5.1 | grep -v '\(^\|\.\)corp\.example$')" "names of others' that the VPN's server was asked for"
+    forget_tries
+    tried
+    none "$since" "not ($LINK or ($QUERIES) or tcp port 80 or (dst host 192.0.2.1 and port 443))"
+    # One of which nobody has said which connection it has isn't known, and neither "on" nor "not_on" holds there.
+    passes on rm /run/galaf/networks/vpn0
+    passes on galaf_firewall reload
+    is_at "eth0: none that the file names"
+    passes on nmcli connection down gateway
+    there "eth0: none that the file names"
+    fails 6 alice 'galaf desk -m 5 http://wiki.corp.example/'
+    before
+}
+led_past() { [[ "$(on galaf_doctor names)" == *"/etc/resolv.conf points at 10.9.5.1"*"vpnc-script wrote it"* ]]; }
+as_before() { same "$(grep -v '^#' /run/machine/resolv.conf)" "$(on grep -v '^#' /etc/resolv.conf)"; }
 
 @test "DNS in wg-quick's file, with openresolv: galaf_doctor says before and after what it does; dnsmasq asks in its place" {
     conf root "$ROOT" nm-openvpn "$OWN"
