@@ -105,7 +105,7 @@ PY
     says "there is such a group already"
     groupdel curl
     passes galaf_group add curl
-    says "give it a command and a rule at $.groups.curl"
+    [[ $output =~ ^group\ curl\ made,\ gid\ [0-9]+:\ run\ galaf_config$ ]] || complain "$output"
 }
 
 @test "add: a user's entry; one that is there is left as it is, and what is known of it shown" {
