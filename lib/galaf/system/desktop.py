@@ -8,6 +8,7 @@ import contextlib
 import functools
 import os
 import pwd
+import re
 import shutil
 import time
 from collections import namedtuple
@@ -34,8 +35,13 @@ KINDS = {
     "unit": (["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"], "systemd/user", ".service",
              render.unit),
 }
-# Of a person's own menu entries, which win; and of flatpaks that are installed for one person.
-HOME = (".local/share/applications", ".config/autostart", ".local/share/flatpak/exports/share/applications")
+# Of a person's own menu entries, which win, and of flatpaks that are installed for one person; then of the copies that
+# the panels of Xfce, MATE, Plasma and Cinnamon start.
+HOME = (".local/share/applications", ".config/autostart", ".local/share/flatpak/exports/share/applications",
+        ".config/xfce4/panel", ".config/mate/panel2.d", ".local/share/plasma_icons", ".cinnamon/panel-launchers")
+# Where a session's own folders have names in the person's language: see user-dirs.dirs(5).
+USER_DIRS = ".config/user-dirs.dirs"
+_DESKTOP = re.compile(rb'^\s*XDG_DESKTOP_DIR="(\$HOME)?(/[^"\\\n\0]*)"', re.MULTILINE)
 # What a person may put there, or into a command line, keeps no command of root's busy.
 LARGEST = 1 << 18       # bytes of a file
 MOST = 1000             # files and folders of a person's
@@ -396,25 +402,38 @@ def own_entries(conf, complain=lambda text: None):
         name = next(person.pw_name for person in people if person.pw_uid == uid)
         complain(f"{name}'s home did not answer within {aside.SECONDS} seconds: its menu entries were not looked at")
 
-    for person, (whole, own) in aside.each(people, lambda person: _own_entries(person, programs),
+    for person, (large, own) in aside.each(people, lambda person: _own_entries(person, programs),
                                            lambda person: person.pw_uid, late):
-        if not whole:
-            complain(f"{person.pw_name} has more than {MOST} files in {' or '.join(HOME)}: not all were looked at")
+        for place in large:
+            complain(f"{person.pw_name} has more than {MOST} files in {place}: not all were looked at")
         for path, entry in own:
             yield person.pw_name, path, entry
 
 
 def _own_entries(person, programs):
-    """(whether it was looked at all of them, [(path, entry's name)]) of a person's own menu entries."""
+    """([folder of which not all was looked at], [(path, entry's name)]) of a person's own menu entries."""
     with files.permission_of(person):
-        found = [path for place in HOME for path in _own_files(f"{person.pw_dir}/{place}")]
+        places = {place: list(_own_files(f"{person.pw_dir}/{place}")) for place in HOME}
+        places["the folder of the desktop"] = list(_own_files(_desktop_folder(person.pw_dir), below=False))
+        found = sorted({path for paths_ in places.values() for path in paths_ if path})
         rendered = [(str(path), _rendered(render.menu, path, programs, lambda text: None, programs.whose_by_path))
-                    for path in sorted(filter(None, found))]
-    return None not in found, [(path, one[0]) for path, one in rendered if one]
+                    for path in found]
+    return ([place for place, paths_ in places.items() if None in paths_],
+            [(path, one[0]) for path, one in rendered if one])
 
 
-def _own_files(top):
-    """The path of each menu entry in a folder and those below it; None for what is beyond MOST."""
+def _desktop_folder(home):
+    """The folder whose files a desktop shows, as user-dirs.dirs(5) of a home says it, else as it is without a word."""
+    with contextlib.suppress(OSError, GalafError):
+        found = _DESKTOP.findall(files.small(f"{home}/{USER_DIRS}", LARGEST))
+        if found:
+            in_home, path = found[-1]
+            return (home if in_home else "") + os.fsdecode(path)
+    return f"{home}/Desktop"
+
+
+def _own_files(top, below=True):
+    """The path of each menu entry in a folder, and those below it; None for what is beyond MOST."""
     folders, seen = [top], 0
     while folders:
         with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
@@ -424,6 +443,6 @@ def _own_files(top):
                     yield None
                     return
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
+                    folders += [entry.path] if below else []
                 elif entry.name.endswith(".desktop"):
                     yield Path(entry.path)
