@@ -37,7 +37,7 @@ install: all
 	$(call put,644,$(wildcard lib/galaf/*.py lib/galaf/*.json lib/galaf/*.nft lib/galaf/*.bpf.o),$(libdir))
 	$(foreach d,$(patsubst lib/galaf/%/__init__.py,%,$(wildcard lib/galaf/*/__init__.py)),\
 		$(call put,644,$(wildcard lib/galaf/$(d)/*.py),$(libdir)/$(d)))
-	$(call put,755,lib/galaf/close lib/galaf/networks lib/galaf/galaf_guard,$(libdir))
+	$(call put,755,lib/galaf/close lib/galaf/command lib/galaf/networks lib/galaf/galaf_guard,$(libdir))
 	$(call put,644,lib/galaf/environment,$(libdir))
 	$(call put,644,$(wildcard systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket),$(unitdir))
 	$(call put,644,$(wildcard systemd/user/*),$(prefix)/lib/systemd/user)

@@ -31,7 +31,8 @@ FOLDERS = {
     "completions": "usr/share/bash-completion/completions", "share/doc": "usr/share/doc/galaf/examples",
 }
 DEBHELPERS = {
-    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/networks", "usr/lib/galaf/galaf_guard",
+    "usr/bin/galaf", "usr/lib/galaf/close", "usr/lib/galaf/command", "usr/lib/galaf/networks",
+    "usr/lib/galaf/galaf_guard",
     "usr/lib/galaf/environment", "usr/lib/NetworkManager/dispatcher.d/pre-up.d/40-galaf-networks",
     "usr/lib/NetworkManager/dispatcher.d/pre-down.d/40-galaf-networks",
     "usr/share/doc/galaf/changelog.gz",
@@ -132,7 +133,7 @@ def test_owners_and_modes(members):
     """Root's alone, and writable by nobody else; the capability is for postinst to give."""
     for name, member in members.items():
         programs = (r"usr/s?bin/|usr/.*(runtime|dispatcher)\.d/|usr/lib/systemd/user-[a-z-]*generators/|"
-                    r".*/galaf/(close|networks|galaf_guard)$")
+                    r".*/galaf/(close|command|networks|galaf_guard)$")
         executable = member.isdir() or re.match(programs, name)
         assert (member.uname, member.gname) == ("root", "root"), name
         assert member.mode == (0o755 if executable else 0o644), name

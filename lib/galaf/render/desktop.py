@@ -37,14 +37,13 @@ class Start:
 
 
 def command(start):
-    """The script that a name typed in a shell runs."""
-    return f'#!/bin/sh\n# made by galaf_desktop\nexec {LAUNCHER} {start.name} "$@"\n'
+    """What lib/galaf/command reads for a name that starts an entry: the entry's."""
+    return f"{start.name}\n"
 
 
 def browser(path):
-    """The script in front of sensible-browser(1), whose path is given: Debian 12's names the browser by a path."""
-    return (f'#!/bin/sh\n# made by galaf_desktop\nBROWSER="${{BROWSER:-${{DISPLAY:+x-}}www-browser}}"\n'
-            f'export BROWSER\nexec {path} "$@"\n')
+    """What lib/galaf/command reads for sensible-browser(1): its path."""
+    return f"{path}\n"
 
 
 def programs(lines):

@@ -24,6 +24,7 @@ from .run import CommandFailed, run
 from .runners import INTERPRETERS, RUNNERS
 
 TOP = paths.STATE / "desktop"
+COMMAND = Path("/usr/lib/galaf/command")        # what each command leads to: below /var may be mounted noexec
 MADE = paths.RUNTIME / "desktop"        # when TOP was made in this boot
 SEARCH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/games", "/usr/games")
 DATA = ("/usr/local/share", "/usr/share", "/var/lib/flatpak/exports/share", "/var/lib/snapd/desktop")
@@ -53,7 +54,8 @@ Found = namedtuple("Found", "entry kind name source path text")
 Found.__doc__ = """One thing that starts an entry's program, and what is laid in front of it.
 
 entry: the entry's name; kind: "menu", "D-Bus", "autostart", "unit" or "command"; name: its file's name; source: the
-file's path; path: where galaf's own lies, below TOP; text: what it holds (None: it is a link to the source).
+file's path; path: where galaf's own lies, below TOP; text: what it holds (None: it is a link to the source).  A command
+is a link to COMMAND, which reads the text in a file beside.
 """
 
 
@@ -234,7 +236,8 @@ def update(conf, complain=lambda text: None):
         if not found:
             _remove()
             return found, False
-        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found), *_own(conf, found)]}
+        wanted = {item.path: item for item in [*found, *_links(found), *_programs(conf, found), *_own(conf, found),
+                                               *_named(found)]}
         if new:
             _note_time()
         files.folder(TOP)
@@ -253,6 +256,13 @@ def _links(found):
     for name, each in sorted(lines.items()):
         if each:
             yield Found(name, "links", name, None, f"links/{name}", "".join(sorted(each)))
+
+
+def _named(found):
+    """A Found for each command: the file in which COMMAND reads what its name starts."""
+    for item in found:
+        if item.kind == "command":
+            yield item._replace(kind="named", path=f"commands/{item.name}")
 
 
 def _own(conf, found):
@@ -351,10 +361,12 @@ def _lay(wanted):
         file = TOP / path
         for parent in reversed(Path(path).parents[:-1]):
             files.folder(TOP / parent)
-        if item.text is None:
+        if item.kind == "command":
+            _link(file, COMMAND)
+        elif item.text is None:
             _link(file, item.source)
         elif not (file.is_file() and file.read_text(encoding="utf-8", errors="replace") == item.text):
-            files.replace(file, item.text, 0o755 if item.kind == "command" else 0o644, durable=False)
+            files.replace(file, item.text, 0o644, durable=False)
             menus |= item.kind == "menu"
     return menus
 
