@@ -104,7 +104,7 @@ several() { [ "$(sent "$@" | count)" -gt 5 ]; }
 sends() {
     put /opt/sender <<'END'
 import itertools, socket, sys, time
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as sending:
     for _ in itertools.count():
         try:
             sending.sendto(b"x", (sys.argv[1], 5000))

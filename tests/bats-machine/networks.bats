@@ -89,6 +89,8 @@ closed() {
     fails 6 alice 'galaf letters -4 -m 5 http://mail.example/'
     fails 7 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
     fails 255 by_ssh true
+    passes on galaf_doctor networks
+    says "the machine is on no network that the file names; off here: letters, samba, secret, vault"
     passes on systemctl stop sends-letters sends-away
     closed "$since"
 
@@ -154,6 +156,56 @@ closed() {
     closed "$since"
 }
 
+# announces PREFIX OLD: the router says that the link has a prefix, and another one for what is open alone; it has an address of it itself.
+announces() {
+    internet ip addr add "$1""1/64" dev eth0 nodad
+    internet /usr/bin/python3 - "$1" "$2" <<'PY'
+import ipaddress, socket, struct, sys
+def prefix(text, preferred):
+    return struct.pack(">BBBBIII", 3, 4, 64, 0xc0, 7200, preferred, 0) + ipaddress.IPv6Address(text).packed
+said = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix(sys.argv[2], 0) + prefix(sys.argv[1], 3600)
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router:
+    router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    router.sendto(said, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))
+PY
+}
+# from_prefix PREFIX: what the machine sends by IPv6 comes from an address of it that is for a while alone.
+from_prefix() {
+    new=$(on ip -6 route get 2001:2:0:1::30 | sed -n 's/.* src \([^ ]*\).*/\1/p')
+    [[ "$new" == "$1"* ]] && on ip -6 addr show dev eth0 to "$new" temporary | grep -q inet6
+}
+
+@test "another prefix, and addresses for a while alone: what was open goes on, and nothing else opens or closes" {
+    passes on nmcli connection modify "Home: Büro\\2" ipv6.ip6-privacy 2
+    passes on nmcli connection up "Home: Büro\\2"
+    there "eth0: home"
+    passes on systemd-run --quiet --unit=unlisted /usr/bin/python3 -m http.server --bind :: 8444
+    since=$(now)
+    sends letters 2001:2:0:1::30
+    eventually 20 from_prefix 2001:db8:: || eventually 20 from_prefix 2001:db8:0: || complain "$(on ip -6 addr)"
+    alice 'galaf letters -6 --limit-rate 40k -m 60 http://mail.example/bytes/200000 -o held' 3>&- &
+    held=$!
+    eventually 10 test -s /run/machine/tree/home/alice/held
+    announces 2001:db8:7:: 2001:db8::
+    eventually 20 from_prefix 2001:db8:7: || complain "$(on ip -6 addr)" "$(on ip -6 route)"
+    changed=$(now)
+    there "eth0: home"
+    passes alice 'galaf letters -6 -m 5 http://mail.example/'
+    says "mail.example 80 $new"
+    some "$changed" "src net 2001:db8:7::/64 and dst host 2001:2:0:1::30 and udp"
+    passes internet python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], 22), 5)' "$new"
+    fails 7 alice 'galaf away -g -m 5 http://[2001:2:0:1::41]:8080/'
+    fails 7 alice '/usr/bin/curl -sS -g -m 5 http://[2001:2:0:1::10]/'
+    wait "$held" || complain "what was open did not go on"
+    passes on systemctl stop sends-letters
+    closed "$since"
+    echo "# by another prefix: $(sent "$changed" "src net 2001:db8:7::/64 and dst host 2001:2:0:1::30" | count) packets of the" \
+        "listed application, $(sent "$changed" "ip6 and not ($LINK or ($QUERIES) or dst host 2001:2:0:1::30 or tcp src port 22)" | count) others" >&3
+    # A reset goes out for it.
+    fails 1 internet python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], 8444), 5)' "$new"
+    passes on systemctl stop unlisted
+}
+
 @test "addresses, prefixes, a suspend, NetworkManager's and other firewalls' restarts open nothing and lose nothing" {
     since=$(now)
     passes on sysctl -qw net.ipv6.conf.eth0.use_tempaddr=2
@@ -179,6 +231,10 @@ closed() {
     passes on galaf_config --set '$.networks.home.connection' '["other"]'
     passes on galaf_config --yes
     is_at "eth0: none that the file names"
+    passes on galaf_firewall status
+    says "off on these networks, as the file says: letters, samba, secret, vault"
+    run on galaf_doctor networks
+    says "warning  networks " '$.networks.home: NetworkManager has no connection other'
     fails 6 alice 'galaf letters -m 5 http://mail.example/'
     passes on galaf_config --rollback
     is_at "eth0: home"

@@ -11,7 +11,7 @@ import pytest
 from conftest import TOP
 
 from galaf import checks, mark
-from galaf.checks import cgroup1, deputies, local_names, results, rules, sharing, strict_dns, tries
+from galaf.checks import cgroup1, deputies, local_names, networks, results, rules, sharing, strict_dns, tries
 from galaf.config import conf, jsontext, known, sandboxes
 from galaf.system import accounts, executables, iprule, other_firewalls
 
@@ -75,6 +75,42 @@ def test_what_a_shared_connection_lacks(change, wanted):
     data = {**SHARING, "users": {**root, **SHARING["users"]}, **change}
     parsed = conf.parse(json.dumps(data), "file")
     assert list(sharing.lacks(parsed, sharing.Shared("wlan0", "10.42.0.1", "nobody"))) == wanted
+
+
+PLACES = """{
+    "networks": { "home": { "connection": [ "Home", "u-1" ] }, "tunnel": { "interface": [ "wg0" ] } },
+    "groups": { "always": { "rule": "tcp dport 80", "not_on": [] },
+                "letters": { "domains": [ "a.example" ], "on": [ "home" ] },
+                "both": { "rule": [ "tcp dport 1", { "rule": "tcp dport 2", "on": [ "tunnel" ] } ], "on": [ "home" ] },
+                "away": { "rule": "tcp dport 80", "not_on": [ "home" ] },
+                "bare": { "rule": "tcp dport 80", "not_on": [ "tunnel" ] } }
+}"""
+
+
+@pytest.mark.parametrize("where, wanted", [
+    ({}, ["letters", "both", "away"]),
+    ({"eth0": []}, ["letters", "both"]),
+    ({"eth0": ["home"]}, ["away"]),
+    ({"eth0": ["home"], "eth1": []}, []),
+    ({"wg0": ["tunnel"]}, ["letters"]),
+])
+def test_who_is_off_on_networks(where, wanted):
+    """Each rule of an entry's holds on none of the interfaces; an entry for all networks is never off."""
+    parsed = conf.parse(PLACES, "file")
+    assert [entry.name for entry in networks.config.off(parsed.entries(), where)] == wanted
+
+
+@pytest.mark.parametrize("there, wanted", [
+    (None, []),
+    ({"u-1": True, "Home": True}, []),
+    ({"u-1": True}, ["$.networks.home: NetworkManager has no connection Home"]),
+    ({"u-1": True, "Home": False},
+     ["$.networks.home: the connection Home is a single person's, and its name counts for nothing"]),
+])
+def test_connections_that_no_network_has(there, wanted):
+    """Told are names that NetworkManager does not have, and such as do not count; nothing where it can't be asked."""
+    named = conf.parse(PLACES, "file").networks.values()
+    assert [each.what for each in networks.unknown(named, there)] == wanted
 
 
 FINDING = {"users": {"avahi": known.read("avahi").entry, "lp": known.read("cups").entry,
@@ -157,7 +193,8 @@ COMMIT
 @pytest.mark.parametrize("check", checks.ORDER)
 def test_a_test_of_the_installed_package_breaks_what_each_check_looks_at(check):
     tests, *others = ((TOP / name).read_text(encoding="utf-8") for name in (
-        "tests/bats/doctor.bats", "tests/bats-vm/sockets.bats", "tests/bats-machine/desktop.bats"))
+        "tests/bats/doctor.bats", "tests/bats-vm/sockets.bats", "tests/bats-machine/desktop.bats",
+        "tests/bats-machine/networks.bats"))
     assert (re.search(rf"finds (warning|broken) {check}\b", tests)
             or any(re.search(rf'galaf_doctor {check}\n    says "(warning|broken) ', text) for text in others))
 

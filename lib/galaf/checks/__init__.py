@@ -9,8 +9,8 @@ import importlib
 ORDER = ("rules", "file", "probe_out", "loopback", "guard", "units", "marks", "cgroup1", "routing", "launcher",
          "members", "outside", "session", "portals", "set_group", "setgid_capability", "written_commands",
          "privileges", "sandboxes", "namespaces", "guarded", "families", "packages", "names", "vpn_names",
-         "strict_dns", "other_resolvers", "services", "deputies", "network_changes", "other_tables", "others",
-         "sharing", "local_names", "ping", "apt")
+         "strict_dns", "other_resolvers", "services", "deputies", "networks", "network_changes", "other_tables",
+         "others", "sharing", "local_names", "ping", "apt")
 
 
 def load(name):

@@ -12,6 +12,7 @@ from . import jsontext
 
 KNOWN = "networks_known"
 _NAMED = re.compile(r"@network/([\w.-]+)")
+_SHUT = re.compile(r"!= @network/([\w.-]+)")
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,17 @@ def matches(values, side, named):
     shut = [name for name in values.get("not_on", ()) if name in named]
     known = [f"{side}ifname @{KNOWN}"] if any(named[name].connections for name in shut) else []
     return [" ".join([*known, *(f"{side}ifname != @{set_of(name)}" for name in shut)])]
+
+
+def off(entries, where):
+    """Those of some entries that hold nowhere now, by "on" and "not_on"; where: {interface: [network]}."""
+    return [entry for entry in entries
+            if entry.rules and all(rule.networks and not _holds(rule.networks, where) for rule in entry.rules)]
+
+
+def _holds(words, where):
+    """Whether there is an interface for a match of matches()."""
+    shut = set(_SHUT.findall(words))
+    if shut:
+        return KNOWN not in words or any(not shut.intersection(names) for names in where.values())
+    return any(set(_NAMED.findall(words)).intersection(names) for names in where.values())
