@@ -339,6 +339,9 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     passes in_group web fetch http://web.example/
     eventually 8 fails 1 nft list chain inet galaf closing_out
     passes galaf_config --block-all 1h
+    galaf_stats --reset >/dev/null
+    fails 7 in_group named fetch http://198.18.0.10/
+    same 1 "$(galaf_stats --set pre-filter-out --group named --query '$.sets.pre-filter-out[*].packets')" "tried"
     passes galaf_allow --end all
     passes in_group web fetch http://web.example/
     fails 1 galaf_config --block-all 0

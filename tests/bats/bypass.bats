@@ -496,7 +496,7 @@ NFT
     passes internet nc -z -s 198.18.0.10 192.0.2.2 6000
     settled
     holds "a connection that a helper of conntrack's expects" "Failed to connect" as alice fetch http://198.18.0.10/
-    nft delete rule inet galaf related_out handle "$(nft -a list chain inet galaf related_out |
+    nft delete rule inet galaf unusual_out handle "$(nft -a list chain inet galaf unusual_out |
         sed -n 's/.*meta skuid 0-4294967295 return # handle //p')"
     passes internet nc -z -s 198.18.0.10 192.0.2.2 6000      # it is expected once
     settled

@@ -213,8 +213,8 @@ for family, stranger, hosts in ((socket.AF_INET, "198.18.0.20", ("10.9.0.1", "19
     # Who is behind by that address is still told.
     fails 7 behind $curl --interface 10.9.0.2 -m 5 http://198.18.0.10/
     # Without the rule each is.
-    nft delete rule inet galaf related_out handle "$(nft -a list chain inet galaf related_out |
-        sed -n 's/.*ct label 125 drop # handle //p')"
+    nft delete rule inet galaf unusual_out handle "$(nft -a list chain inet galaf unusual_out |
+        sed -n 's/.*ct label 125 goto dropped_out # handle //p')"
     strange
     [ "$(wire_packets)" -ge $((before + 8)) ] || complain "without the rule $(($(wire_packets) - before)) packets left"
     passes galaf_firewall reload
@@ -662,7 +662,7 @@ NFT
     says "application groups made: 9000" "and 8980 more changes" "enforced: generation"
     [ "$(printf '%s\n' "$output" | wc -l)" -lt 40 ]
     passes nft list chain inet galaf group_g9999
-    says "tcp dport 10000 accept"
+    says "tcp dport 10000 goto accepted_out"
     many 1000
     passes galaf_config --yes
     mv /usr/bin/logger.real /usr/bin/logger

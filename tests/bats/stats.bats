@@ -69,6 +69,29 @@ figure() {
     same "" "$(figure post-filter-in bob closed)"
     same 0 "$(datagrams bob web 127.0.0.1 3 100 2>/dev/null || echo 0)" "answers"
     same "" "$(figure pre-filter-out bob web)"
+    same 2 "$(datagrams alice echo 198.18.0.10 2 100)" "answers"
+    in_group echo setpriv --reuid alice --clear-groups /usr/bin/python3 -c '
+import socket
+try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x" * 72, ("198.18.0.10", 5001))
+except PermissionError: pass'
+    same "3 356" "$(figure pre-filter-out alice echo)"
+    same "2 256" "$(figure post-filter-out alice echo)"
+}
+
+@test "counters outlive the change from an older galaf's rules to these, and the way back" {
+    same 2 "$(datagrams alice echo 198.18.0.10 2 100)" "answers"
+    same 0 "$(datagrams bob closed 198.18.0.10 4 100)" "answers"
+    sed -i s/refused-out/pre-filter-out/ /var/lib/galaf/good/ruleset.nft
+    sed -i s/sha256/older/ /var/lib/galaf/good/meta.json
+    for change in "galaf_firewall reload" "galaf_config --yes"; do
+        passes $change
+        same "2 256" "$(figure pre-filter-out alice echo)"
+        same "2 256" "$(figure post-filter-out alice echo)"
+        same "4 512" "$(figure pre-filter-out bob closed)"
+        same "" "$(figure post-filter-out bob closed)"
+    done
+    passes nft list set inet galaf refused-out
+    fails 1 nft list set inet galaf pre-filter-out
 }
 
 @test "the table: names, units, a total; sorted by bytes, packets or name" {
@@ -176,12 +199,17 @@ reset_packets() {
 print(sum(row["packets"] for row in json.load(sys.stdin)["sets"]["post-filter-out"] if row["user"] == "bob"))'
 }
 
-@test "--reset --set zeroes that set alone" {
-    datagrams alice echo 198.18.0.10 2 100
-    passes galaf_stats --reset --set post-filter-out
-    says "alice/echo" "256 B"
-    same "" "$(figure post-filter-out alice echo)"
-    same "2 256" "$(figure post-filter-in alice echo)"
+@test "--reset --set zeroes that set alone, and with what was let out what was tried, and the other way round" {
+    local set
+    for set in pre-filter-out post-filter-out; do
+        datagrams alice echo 198.18.0.10 2 100
+        passes galaf_stats --reset --set $set
+        says "┤ Set: pre-filter-out ├" "┤ Set: post-filter-out ├" "alice/echo" "256 B"
+        says_not "post-filter-in"
+        same "" "$(figure post-filter-out alice echo)"
+        same "" "$(figure pre-filter-out alice echo)"
+    done
+    same "4 512" "$(figure post-filter-in alice echo)"
     fails 2 galaf_stats --reset --user alice
 }
 

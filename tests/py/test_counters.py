@@ -92,6 +92,32 @@ def test_counters_are_put_back_into_declared_sets_alone(tmp_path):
         "expires 17999s }\n")
 
 
+def test_what_was_tried_is_what_was_let_out_and_what_was_refused(monkeypatch):
+    """By mark; a table of an older galaf's has it as a set of its own."""
+    kernel = {"post-filter-out": [Count(1, 12, 719), Count(2, 1, 60)],
+              "refused-out": [Count(2, 3, 180), Count(5, 1, 60)], "pre-filter-out": [Count(7, 1, 60)]}
+    monkeypatch.setattr(counters, "present", lambda _, names: [name for name in names if name in kernel])
+    monkeypatch.setattr(counters, "run", lambda *words, **_: words[-1])
+    monkeypatch.setattr(counters, "parse", lambda _, name: (kernel[name], []))
+    tried = {"pre-filter-out": [Count(1, 12, 719), Count(2, 4, 240), Count(5, 1, 60)]}
+    assert counters.read("galaf", ["pre-filter-out"]) == (tried, [])
+    assert counters.read("galaf", ["pre-filter-out", "post-filter-out"]) == (
+        {**tried, "post-filter-out": kernel["post-filter-out"]}, [])
+    assert counters.read("galaf", ["post-filter-out"]) == ({"post-filter-out": kernel["post-filter-out"]}, [])
+    del kernel["refused-out"]
+    assert counters.read("galaf", ["pre-filter-out"]) == ({"pre-filter-out": [Count(7, 1, 60)]}, [])
+
+
+def test_what_was_refused_is_put_back(tmp_path):
+    """As what was saved of what was tried, less what of that was let out."""
+    file = tmp_path / "counters.json"
+    counters.write({"pre-filter-out": [Count(1, 12, 719), Count(2, 4, 240), Count(5, 1, 60)],
+                    "post-filter-out": [Count(1, 12, 719), Count(2, 1, 60), Count(3, 1, 60)]}, file)
+    rules = RULES.replace("set post-filter-out", "set refused-out")
+    assert counters.restore_text(file, rules) == (
+        "add element inet galaf refused-out { 0x2 counter packets 3 bytes 180, 0x5 counter packets 1 bytes 60 }\n")
+
+
 def test_nothing_saved_is_nothing_to_put_back(tmp_path):
     assert counters.restore_text(tmp_path / "absent", RULES) == ""
 

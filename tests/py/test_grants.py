@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from conftest import load_sbin
+from conftest import TOP, load_sbin
 
 from galaf.config import conf
 from galaf.errors import GalafError
@@ -25,7 +25,7 @@ def test_everything_of_a_group():
     """One set with the exact ids, and one rule that looks into it."""
     assert grants.declarations([PLAIN], "galaf")[1:-1] == ["    set allowed/1 { type gid; flags timeout; }"]
     assert grants.rules([PLAIN], "galaf")[-2:] == [
-        "add rule inet galaf allowed_out meta skgid @allowed/1 accept",
+        "add rule inet galaf allowed_out meta skgid @allowed/1 goto accepted_out",
         "add rule inet galaf allowed_elsewhere meta skgid @allowed/1 accept"]
     assert grants.elements(PLAIN, "galaf", 599.25) == [
         "add element inet galaf allowed/1 { 30004 timeout 599s250ms, 161076 timeout 599s250ms }"]
@@ -34,8 +34,10 @@ def test_everything_of_a_group():
 def test_ports_of_a_network():
     """A rule for each protocol; until reboot the elements have no timeout."""
     assert grants.rules([PORTS], "wall")[-2:] == [
-        "add rule inet wall allowed_out meta skuid @allowed/2 ip6 daddr 2001:db8::/32 tcp dport { 80, 443-444 } accept",
-        "add rule inet wall allowed_out meta skuid @allowed/2 ip6 daddr 2001:db8::/32 udp dport { 443 } accept"]
+        "add rule inet wall allowed_out meta skuid @allowed/2 ip6 daddr 2001:db8::/32 tcp dport { 80, 443-444 } "
+        "goto accepted_out",
+        "add rule inet wall allowed_out meta skuid @allowed/2 ip6 daddr 2001:db8::/32 udp dport { 443 } "
+        "goto accepted_out"]
     assert grants.elements(PORTS, "wall", None) == ["add element inet wall allowed/2 { 1000 }"]
 
 
@@ -46,8 +48,10 @@ def test_a_domain_of_a_user():
         "    set .allowed-4_4 { type ipv4_addr; flags timeout; timeout 600s; }",
         "    set .allowed-4_6 { type ipv6_addr; flags timeout; timeout 600s; }"]
     assert grants.rules([DOMAIN], "galaf")[-3:] == [
-        "add rule inet galaf allowed_out meta skuid @allowed/4 ip daddr @.allowed-4_4 tcp dport { 443 } accept",
-        "add rule inet galaf allowed_out meta skuid @allowed/4 ip6 daddr @.allowed-4_6 tcp dport { 443 } accept",
+        "add rule inet galaf allowed_out meta skuid @allowed/4 ip daddr @.allowed-4_4 tcp dport { 443 } "
+        "goto accepted_out",
+        "add rule inet galaf allowed_out meta skuid @allowed/4 ip6 daddr @.allowed-4_6 tcp dport { 443 } "
+        "goto accepted_out",
         "add rule inet galaf allowed_queries ct mark & 0xffff == 1000 meta skuid != { 0, 1000 } reject"]
     assert grants.elements(DOMAIN, "galaf", 9) == ["add element inet galaf allowed/4 { 1000 timeout 9s0ms }"]
 
@@ -83,7 +87,8 @@ def test_inwards():
     """The ports have the time, and so has who may answer over UDP."""
     assert grants.rules([INWARDS], "galaf")[-2:] == [
         "add rule inet galaf allowed_in ip saddr 192.0.2.7 meta l4proto . th dport @allowed/3 ct mark set 1000 accept",
-        "add rule inet galaf allowed_out ct direction reply meta skuid @allowed/3_answers ct mark 1000 accept"]
+        "add rule inet galaf allowed_out ct direction reply meta skuid @allowed/3_answers ct mark 1000 "
+        "goto accepted_out"]
     assert grants.elements(INWARDS, "galaf", 60) == [
         "add element inet galaf allowed/3 { tcp . 8000-8000 timeout 60s0ms }",
         "add element inet galaf allowed/3_answers { 1000 timeout 60s0ms }"]
@@ -126,10 +131,20 @@ def test_a_pause_and_its_contrary():
     pause = dataclasses.replace(PLAIN, way="pause", kind="machine", ids=("ipv4", "ipv6"))
     assert grants.elements(pause, "galaf", 60) == [
         "add element inet galaf allowed/1 { ipv4 timeout 60s0ms, ipv6 timeout 60s0ms }"]
-    assert "add rule inet galaf allowed_out meta nfproto @allowed/1 accept" in grants.rules([pause], "galaf")
+    assert "add rule inet galaf allowed_out meta nfproto @allowed/1 goto accepted_out" in grants.rules([pause], "galaf")
     block = dataclasses.replace(pause, way="block")
     assert ("    chain closing_out { type filter hook output priority filter - 5; policy accept; }"
             in grants.declarations([block], "galaf"))
     lines = grants.rules([block], "galaf")
     assert lines.index("flush chain inet galaf closing_out") < lines.index(
         "add rule inet galaf closing_out meta nfproto != @allowed/1 accept")
+
+
+def test_what_passes_while_all_is_closed_is_what_the_skeleton_lets_pass():
+    """The link's own packets, which are counted there alone."""
+    skeleton = (TOP / "etc/galaf/nftables.d/galaf.nft").read_text(encoding="utf-8")
+    chain = skeleton.partition("chain neighbours_out {\n")[2].partition("    }\n")[0]
+    block = dataclasses.replace(PLAIN, way="block", kind="machine", ids=("ipv4", "ipv6"))
+    assert [line.strip().replace("goto accepted_out", "accept") for line in chain.splitlines()] == [
+        line.partition("closing_link ")[2] for line in grants.rules([block], "galaf")
+        if line.startswith("add rule inet galaf closing_link ")]

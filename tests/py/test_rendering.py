@@ -9,7 +9,7 @@ from conftest import TOP
 
 from galaf.config import conf
 from galaf.render import dnsmasq, families, grants, launch, networks, ruleset, sysctl, untold
-from galaf.system import accounts
+from galaf.system import accounts, nft
 
 GOLDEN = TOP / "tests/py/golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir())
@@ -54,7 +54,7 @@ def test_every_line_of_an_entry_has_its_path():
     """nft's complaint about a line can be told of the place in the JSON file that it came from."""
     configuration = conf.parse('{"groups": {"a": {"rule": ["tcp dport 1", "tcp dport 2"]}}}', "f")
     lines = ruleset.render(configuration, machine(configuration), [SKELETON])
-    assert [path for text, path in lines if text.strip() == "tcp dport 2 accept"] == ["$.groups.a.rule[1]"]
+    assert [path for text, path in lines if text.strip() == "tcp dport 2 goto accepted_out"] == ["$.groups.a.rule[1]"]
     assert [path for text, path in lines if text.startswith("define a =")] == ["$.groups.a"]
 
 
@@ -129,8 +129,8 @@ def test_an_interface_has_the_same_labels_whatever_other_rules_there_are():
     """Else an open connection would be another rule's after a reload; a rule without an interface comes first."""
     entry = {"rule": ['oifname "wg0" tcp dport 1', "tcp dport 2"]}
     alone = granted({"groups": {"a": entry}})
-    assert alone[0] == "tcp dport 2 accept"
-    assert alone[1].startswith('oifname "wg0" tcp dport 1 ct label set ') and " | 126 accept" in alone[1]
+    assert alone[0] == "tcp dport 2 goto accepted_out"
+    assert alone[1].startswith('oifname "wg0" tcp dport 1 ct label set ') and " | 126 goto accepted_out" in alone[1]
     others = {"b": {"rule": 'oifname "eth0"'}, "c": {"rule": 'oifname "wg1"'}}
     assert granted({"groups": {**others, "a": entry}, "inbound": {"sshd": 'iifname "eth1"'}}) == alone
 
@@ -139,6 +139,18 @@ def test_ports_are_asked_before_addresses_unless_the_rule_counts_what_reaches_it
     """A look-up costs more than a port; a limit would be used up by what goes elsewhere."""
     rules = granted({"groups": {"a": {"domains": ["x.example"], "families": [4],
                                       "rule": ["tcp dport 1", "limit rate 1/second tcp dport 2", "ct count 1"]}}})
-    rest = "update @a_4 { ip daddr } accept"
+    rest = "update @a_4 { ip daddr } goto accepted_out"
     assert rules[::2] == [f"tcp dport 1 ip daddr @a_4 {rest}", f"ip daddr @a_4 limit rate 1/second tcp dport 2 {rest}",
                           f"ip daddr @a_4 ct count 1 {rest}"]
+
+
+def test_what_is_told_of_a_rule_is_what_the_file_says():
+    """Not what was rendered round it, which nobody has written."""
+    written = ["tcp dport 1", 'oifname "wg0" tcp dport 2', "limit rate 1/second tcp dport 3"]
+    for beside in {}, {"domains": ["x.example"]}, {"discovery": True}:
+        for rule in granted({"groups": {"a": {"rule": written, **beside}}}):
+            assert nft._RENDERED.sub("", rule).removeprefix("meta nfproto ipv4 ") in written, rule
+    parsed = conf.parse(json.dumps({"inbound": {"sshd": ["tcp dport 1", 'iifname "eth0" tcp dport 2']}}), "f")
+    rendered = [line.strip() for line, path in ruleset.render(parsed, machine(parsed), [SKELETON])
+                if path and path.startswith("$.inbound.sshd[") and "ct mark set" in line]
+    assert {nft._RENDERED.sub("", line) for line in rendered} == {"tcp dport 1", 'iifname "eth0" tcp dport 2'}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tables a file of the ruleset's static part speaks of."""
+"""What the ruleset's static part says, and of which tables a file of it speaks."""
+import re
+
 import pytest
 
 from conftest import TOP
@@ -30,3 +32,15 @@ def test_the_shipped_file_speaks_of_no_other():
     """Else nobody could load it."""
     text = (TOP / "etc/galaf/nftables.d/galaf.nft").read_text(encoding="utf-8")
     assert list(other_tables(text, {"galaf"})) == []
+
+
+def test_nothing_is_let_out_uncounted():
+    """On the way out only what goes by loopback is accepted, and only a query there is refused, where none counts."""
+    text = (TOP / "tests/py/golden/everything/ruleset.nft").read_text(encoding="utf-8")
+    text += (TOP / "etc/galaf/nftables.d/galaf.nft").read_text(encoding="utf-8")
+    chains = re.findall(r"^ *chain (\S+) \{\n(.*?)^ *\}$", text, re.MULTILINE | re.DOTALL)
+    inwards = re.compile(r".*_(in|forward)|forward(ed)?|inbound|input|mark_in|post_in|record_.*|discovered")
+    local = {"loopback_out", "mark_loopback", "queries_elsewhere"}
+    found = {(name, line.split()[-1]) for name, body in chains if not inwards.fullmatch(name) and name not in local
+             for line in body.splitlines() if re.search(r"\b(accept|drop)$", line) and not line.strip().startswith("#")}
+    assert found == {("accepted_out", "accept"), ("dropped_out", "drop")}

@@ -18,12 +18,14 @@ from ..errors import GalafError
 from ..system import files
 from ..system.run import SEARCH, run
 
-STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
+PRE, POST = "pre-filter-out", "post-filter-out"
+STATISTICS = (PRE, POST, "post-filter-in")
+REFUSED = "refused-out"     # in the kernel: what was let out and what was refused make up PRE
 SAVED = paths.STATE / "counters.json"
 PATIENCE = 120          # seconds that a flush of 65,536 elements may take to be told, on a busy machine too
 _RECORD = re.compile(r"record/(.+)/(out|in)[46]\Z")
 _REFUSED_IN = re.compile(r"denied_in([46]|_more)\Z")
-_BY_NUMBER = (*STATISTICS, "denied_more", "denied_in_more")      # the sets whose elements are marks or protocols
+_BY_NUMBER = (*STATISTICS, REFUSED, "denied_more", "denied_in_more")    # sets whose elements are marks or protocols
 _DELETED = re.compile(r"delete element inet (\S+) (\S+) \{ (.+) \}\Z")
 _NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)\Z")
 _EXPIRES = re.compile(r" expires ((?:\d+(?:ms|[dhms]))+)")
@@ -72,6 +74,7 @@ def set_names(table_name):
         raise GalafError(f"the table inet {table_name} is not loaded: run galaf_config, "
                          "or galaf_firewall start") from None
     names = [entry["set"]["name"] for entry in listing["nftables"] if "set" in entry]
+    names += [PRE] if REFUSED in names and PRE not in names else []
     return [*(name for name in STATISTICS if name in names), *sorted(filter(recorded, names)),
             *sorted(filter(is_refused_in, names))]
 
@@ -79,12 +82,35 @@ def set_names(table_name):
 def read(table_name, names):
     """{set: [Count]} for the named sets, and a list of complaints about what could not be understood."""
     counts, complaints = {}, []
-    for name in names:
+    for name in _sources(table_name, names):
         with contextlib.suppress(GalafError):       # galaf_config may have removed it since
             text = run("nft", "-j", "-n", "list", "set", "inet", table_name, name)
             counts[name], strange = parse(text, name)
             complaints += strange
-    return counts, complaints
+    return _summed(counts, names), complaints
+
+
+def _sources(table_name, names):
+    """The kernel's sets behind the named ones.  A table that an older galaf loaded has PRE itself."""
+    if PRE not in names or not present(table_name, [REFUSED]):
+        return names
+    return list(dict.fromkeys((REFUSED, POST, *(name for name in names if name != PRE))))
+
+
+def _summed(counts, names):
+    """The counters of the named sets, as far as they were read; PRE has what was let out and what was refused."""
+    if PRE in names and REFUSED in counts:
+        counts[PRE] = _combined(counts[POST], counts[REFUSED], 1) if POST in counts else counts[REFUSED]
+    return {name: counts[name] for name in names if name in counts}
+
+
+def _combined(these, those, sign):
+    """The counters of two sets by mark, added up, or with sign -1 what the first has more."""
+    found = {each.key: each for each in these}
+    for each in those:
+        old = found.get(each.key, Count(each.key, 0, 0))
+        found[each.key] = Count(each.key, old.packets + sign * each.packets, old.bytes + sign * each.bytes)
+    return [each for each in found.values() if sign > 0 or each.packets > 0 and each.bytes > 0]
 
 
 def parse(text, name):
@@ -142,13 +168,15 @@ def beside(table_name, names):
 
 
 def reset(table_name, names):
-    """Empties sets and returns what they held in that moment, as read() does.
+    """Empties sets and returns what they held in that moment, as read() does; with one of PRE and POST the other too.
 
     No version of nft both reads and zeroes a set in one go on every kernel from 6.1 on.
     But the kernel tells each element that it deletes, with its counter, to who listens:
     nft monitor.  An empty table, made and deleted in the same transaction, encloses what
     is ours in its output.
     """
+    names = [*names, *({PRE, POST} - {*names})] if {PRE, POST} & {*names} else names
+    sources = _sources(table_name, names)
     marker = f"galaf_reset_{os.getpid()}"
     command = ["timeout", str(PATIENCE), "nft", "-n", "monitor"]
     environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C.UTF-8"}
@@ -156,13 +184,14 @@ def reset(table_name, names):
         try:
             while not select.select([monitor.stdout], [], [], 0.1)[0]:      # until it listens
                 run("nft", "-f", "-", stdin=f"add table inet {marker}_ready\ndelete table inet {marker}_ready\n")
-            every = [*names, *beside(table_name, names)]
+            every = [*sources, *beside(table_name, names)]
             run("nft", "-f", "-", stdin="".join((
                 f"add table inet {marker}\n", *(f"flush set inet {table_name} {name}\n" for name in every),
                 f"delete table inet {marker}\n")))
             for _ in _lines_until(monitor.stdout, f"add table inet {marker}"):
                 pass
-            return deleted(_lines_until(monitor.stdout, f"delete table inet {marker}"), table_name, names)
+            counts, strange = deleted(_lines_until(monitor.stdout, f"delete table inet {marker}"), table_name, sources)
+            return _summed(counts, names), strange
         finally:
             monitor.terminate()
 
@@ -235,14 +264,22 @@ def restore_text(path, ruleset, table_name="galaf"):
         with open(path, encoding="ascii") as stream:
             rows = json.load(stream)
         declared = set(re.findall(r"^\s*set (\S+) \{", ruleset, re.MULTILINE))
+        if REFUSED in declared:
+            rows[REFUSED] = _refused(rows)
         return "".join(
             f"add element inet {table_name} {name} {{ {', '.join(map(_element, elements))} }}\n"
             for name, elements in rows.items()
-            if elements and name in declared and (name in STATISTICS or recorded(name)))
+            if elements and name in declared and (name in (*STATISTICS, REFUSED) or recorded(name)))
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise GalafError(f"{path}: not a file of saved counters ({error}): remove it") from None
+
+
+def _refused(rows):
+    """The rows of REFUSED: what saved counters have more in PRE than in POST."""
+    pre, post = ([Count(*row) for row in rows.get(name, ())] for name in (PRE, POST))
+    return [[each.key, each.packets, each.bytes, None, None] for each in _combined(pre, post, -1)]
 
 
 def _element(row):

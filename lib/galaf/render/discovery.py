@@ -8,7 +8,7 @@ to that port by that interface is let in for a socket with that mark alone.
 nft can't ask what a link's own addresses are.  So IPv6's answers are of link-local addresses, which no router passes
 on; IPv4's of private ones (RFC 1918, RFC 3927) with the first half of the address that asked.
 """
-from .lines import chain, plain
+from .lines import ACCEPTED, chain, plain
 
 SECONDS = 5             # that answers are let in after the last question: UPnP Device Architecture 2.0, 1.3.2, MX
 SHARE = (20, 200)       # questions from other ports that a mark's programs may ask: in a second, at once
@@ -25,7 +25,7 @@ def used(conf):
 
 def verdict(entry):
     """What becomes of a packet that a rule of the entry's accepts."""
-    return "goto discovering" if entry.discovery else "accept"
+    return "goto discovering" if entry.discovery else ACCEPTED
 
 
 def sets(conf):
@@ -58,7 +58,7 @@ def chains(conf):
         f"update @share_discovery {{ ct mark limit rate over {rate}/second burst {burst} packets }} return",
         f"update @discovery4 {{ oif . udp sport . ct mark . ip saddr & {HALF} }}",
         "meta nfproto ipv6 update @discovery6 { oif . udp sport . ct mark }"))
-    yield from chain("discovering", plain(f"{asking} jump discovery_noted", "accept"))
+    yield from chain("discovering", plain(f"{asking} jump discovery_noted", ACCEPTED))
     yield from chain("discovered", plain(
         f"ip saddr {NEAR} iif . udp dport . socket mark . ip saddr & {HALF} @discovery4 {answer}",
         f"ip6 saddr fe80::/10 iif . udp dport . socket mark @discovery6 {answer}"))

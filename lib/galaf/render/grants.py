@@ -9,13 +9,20 @@ import ipaddress
 from dataclasses import dataclass
 
 from .. import mark as marks
+from .lines import ACCEPTED
 
 PREFIX = "allowed/"                 # of the sets; galaf_conf.json takes no name with a slash
 RESOLVED = ".allowed-"               # of a domain's: dnsmasq takes no slash in a name, and no entry's begins with a dot
 JUMPED = ("allowed_out", "allowed_in")
 CHAINS = (*JUMPED, "allowed_queries", "allowed_elsewhere", "allowed_forward")
 CLOSING = ("closing_out", "closing_in", "closing_forward")      # base chains, there while everything is closed
+CLOSING_LINK = "closing_link"
 _PROTO = {4: "ip", 6: "ip6"}
+# The skeleton's neighbours_out, but for the count: what passes here comes to be counted there.
+_LINK = ("meta skuid >= 1000 return",
+         "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
+         "icmpv6 type mld2-listener-report ip6 daddr ff02::16 accept",
+         "meta skuid < 1000 udp sport 68 udp dport 67 accept", "meta skuid < 1000 udp sport 546 udp dport 547 accept")
 _KEYS = {"groups": ("gid", "meta skgid"), "users": ("uid", "meta skuid"), "machine": ("", "meta nfproto")}
 
 
@@ -89,8 +96,9 @@ def words(kind, name, to, ports, length=()):
 
 
 def known(ruleset):
-    """Whether a rendered ruleset has the chains that grants fill, and a skeleton that asks them."""
-    return all(f"jump {chain}\n" in ruleset for chain in JUMPED)
+    """Whether a rendered ruleset has the chains that grants fill and lead to, and a skeleton that asks them."""
+    return f"chain {ACCEPTED.removeprefix('goto ')} {{" in ruleset and all(
+        f"jump {chain}\n" in ruleset for chain in JUMPED)
 
 
 def declarations(grants, table):
@@ -102,7 +110,7 @@ def declarations(grants, table):
 
 def rules(grants, table):
     """The lines that fill the chains anew; those of CLOSING are there where a grant needs them."""
-    closing = CLOSING if any(grant.way == "block" for grant in grants) else ()
+    closing = (CLOSING_LINK, *CLOSING) if any(grant.way == "block" for grant in grants) else ()
     lines = [f"flush chain inet {table} {chain}" for chain in (*CHAINS, *closing)]
     if grants:
         lines.append(f"add rule inet {table} allowed_out jump unasked_out")
@@ -152,24 +160,26 @@ def _rules(grant):
     if grant.way == "in":
         yield "allowed_in", (f"{_address(grant, 'saddr')}meta l4proto . th dport @{own(grant)} "
                              f"ct mark set {grant.mark} accept")
-        yield "allowed_out", f"ct direction reply {key} @{own(grant)}_answers ct mark {grant.mark} accept"
+        yield "allowed_out", f"ct direction reply {key} @{own(grant)}_answers ct mark {grant.mark} {ACCEPTED}"
         return
     to = ([f"{proto} daddr @{grant.resolved}_{family} " for family, proto in _PROTO.items()] if grant.domain
           else [_address(grant, "daddr")])
     for ports in _matches(grant.ports) or [""]:
-        yield from (("allowed_out", f"{key} @{own(grant)} {each}{ports}accept") for each in to)
+        yield from (("allowed_out", f"{key} @{own(grant)} {each}{ports}{ACCEPTED}") for each in to)
     yield from _queries(grant, key)
 
 
 def _open(now):
     """Everything passes; what comes in counts as others', since its connections need a mark."""
-    for chain in "allowed_out", "allowed_queries", "allowed_forward":
+    yield "allowed_out", f"meta nfproto {now} {ACCEPTED}"
+    for chain in "allowed_queries", "allowed_forward":
         yield chain, f"meta nfproto {now} accept"
     yield "allowed_in", f"meta nfproto {now} ct mark set {marks.OTHERS} accept"
 
 
 def _closing(_grant):
     """The base chains that come before the others: they cost nothing while they are not there."""
+    yield f"chain {CLOSING_LINK} {{ }}"
     for chain in CLOSING:
         hook = {"out": "output", "in": "input"}.get(chain.removeprefix("closing_"), "forward")
         yield f"chain {chain} {{ type filter hook {hook} priority filter - 5; policy accept; }}"
@@ -181,7 +191,9 @@ def _closed(now):
         chain = f"closing_{way}"
         yield chain, f'{loopback} "lo" accept'
         yield chain, f"meta nfproto != {now} accept"
-        yield chain, f"jump neighbours_{way}"
+        yield chain, f"jump {CLOSING_LINK}" if way == "out" else "jump neighbours_in"
+    yield from ((CLOSING_LINK, rule) for rule in _LINK)
+    yield "closing_out", "update @refused-out { ct mark }"
     yield "closing_out", "ct state != new drop"
     yield "closing_out", "meta l4proto tcp reject with tcp reset"
     yield "closing_out", "reject with icmpx admin-prohibited"

@@ -2,6 +2,7 @@
 """Lines of nft's language, each (text, JSON path of what it came from, or None).  Pure."""
 
 PROTO = {4: "ip", 6: "ip6"}
+ACCEPTED = "goto accepted_out"      # lets out and counts; what goes by loopback is accepted without
 
 
 def block(head, lines):

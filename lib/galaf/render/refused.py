@@ -2,7 +2,7 @@
 """Renders what becomes of a packet that is refused: it is counted, within the share of who sent it.  Pure."""
 from .. import mark as marks
 from ..limits import TOLD_GROUP
-from .lines import PROTO, chain, plain
+from .lines import ACCEPTED, PROTO, chain, plain
 
 ELEMENTS = 65536        # most elements of a set that packets fill
 THROUGH = 4096          # of what others wanted to send through this machine
@@ -39,12 +39,13 @@ def chains(audit):
     Whoever listens hears that something was, on its way out; with nobody there the kernel looks no further.
     """
     verdicts = ["accept"] if audit else ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"]
+    out = [ACCEPTED] if audit else ['oif != "lo" update @refused-out { ct mark }', *verdicts]
     yield from chain("told", plain(f"limit rate {TOLD} log group {TOLD_GROUP}"))
     yield from chain("more_out", plain("update @denied_more { ct mark }"))
     yield from chain("more_in", plain("update @denied_in_more { meta l4proto }"))
     yield from chain("denied_out", plain("jump told", *_counting("denied", "out"), "goto more_out"))
     yield from chain("denied_in", plain(*_counting("denied_in", "in"), "goto more_in"))
-    yield from chain("refused_out", plain("jump denied_out", *verdicts))
+    yield from chain("refused_out", plain("jump denied_out", *out))
     yield from chain("refused_in", plain("jump denied_in", *verdicts))
     yield from chain("refused_forward", plain(*_counting_through(), *verdicts))
 

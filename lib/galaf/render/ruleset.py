@@ -14,9 +14,9 @@ import re
 from .. import mark as marks
 from ..config import rulesyntax
 from . import discovery, grants, interfaces, local_names, networks, refused
-from .lines import PROTO, block, chain, plain
+from .lines import ACCEPTED, PROTO, block, chain, plain
 
-STATISTICS = ("pre-filter-out", "post-filter-out", "post-filter-in")
+STATISTICS = ("post-filter-out", "refused-out", "post-filter-in")
 # With a size the kernel looks an element up in a third of the time, for 1 MB; every packet of an application asks.
 MAPS = {"apps": "gid : verdict; size 65536", "users": "uid : verdict",
         "app_marks": "gid : mark", "user_marks": "uid : verdict", "query_users": "mark : verdict"}
@@ -147,7 +147,7 @@ def _timeouts():
 
 def _chains(conf, entries, ids):
     """Declares the chains that other rules jump to."""
-    names = ["mark_connection", "mark_again", "queries_out", "queries_elsewhere", "queries_in", "unasked_out",
+    names = ["mark_connection", "mark_loopback", "queries_out", "queries_elsewhere", "queries_in", "unasked_out",
              "names_out", "answers_out", "inbound", "forwarded", "kernel_out", *grants.CHAINS, "told",
              "denied_out", "denied_in",
              "by_interface_out", "by_interface_in", "by_interface_forward", "keep_older_out", "keep_older_in",
@@ -172,16 +172,16 @@ def _marking(conf, ids, ebpf, resolver):
     connection is made by sockets of the kernel's own.  Nor does it mark those of ids that the mark
     can't hold, of which the maps know a listed container's; the others count as nobody's.
     A TCP connection is one socket's; of the others conntrack remembers a port, and who sends from it next has it marked
-    again: by eBPF's mark in one step, since its packets are counted meanwhile, so not by nft alone.
+    again: by eBPF's mark in one step, since its packets are counted meanwhile, so not by nft alone.  What answers
+    keeps the mark of who serves.
     """
-    by_socket = ["meta mark != 0 ct mark set meta mark return"] if ebpf else []
-    nobodys = _of_local(conf, ids, resolver, f'oif "lo" ip daddr {resolver}', "return")
+    by_socket = ["ct direction original meta mark != 0 ct mark set meta mark return",
+                 "ct direction original meta skuid 0-4294967295 ct mark set 0"] if ebpf else []
+    yield from chain("mark_loopback", plain(
+        "ct mark != 0 accept", *_of_local(conf, ids, resolver, f"ip daddr {resolver}", "accept")))
     yield from chain("mark_connection", plain(
-        *nobodys, *by_socket, "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks",
+        *by_socket, "ct mark != 0 return", "ct mark set meta skgid map @app_marks", "meta skuid vmap @user_marks",
         f"meta skuid > 0 ct mark & {marks.USER_MASK:#010x} == 0 ct mark set ct mark | {marks.OTHERS:#06x}"))
-    again = ["meta mark != 0 ct mark set meta mark",
-             "meta mark 0 meta skuid 0-4294967295 ct mark set 0 jump mark_connection"] if ebpf else []
-    yield from chain("mark_again", plain(*again))
     for mark in _user_marks(ids):
         yield from chain(f"mark_user_{mark}", plain(f"ct mark set ct mark | {mark}"))
 
@@ -256,8 +256,8 @@ def _answers():
     """What answers a packet that "inbound" let in: passes from whom the entry names, root, or the kernel itself."""
     return chain("answers_out", plain(
         f"ct label {interfaces.KEPT} jump by_interface_out",
-        "meta skuid . ct mark @answer_users accept", "meta skgid . ct mark @answer_groups accept",
-        "meta skuid 0-4294967295 return", "accept"))
+        f"meta skuid . ct mark @answer_users {ACCEPTED}", f"meta skgid . ct mark @answer_groups {ACCEPTED}",
+        "meta skuid 0-4294967295 return", ACCEPTED))
 
 
 def _services(conf, ids, ebpf):
@@ -279,8 +279,8 @@ def _kernel(conf, ebpf):
         "meta skuid 0-4294967295 return"]
     tunnels, own = ([(line, rule.path) for rule in conf.kernel if rule.of_tunnel == is_tunnel
                      for line in _accept(rule, interfaces.keeping(rule, "o") + verdict)]
-                    for is_tunnel, verdict in ((True, "accept"), (False, "goto kernels_own")))
-    return [*chain("kernels_own", plain(f"ct mark 0 ct mark set {marks.encode(0, 0)}", "accept")),
+                    for is_tunnel, verdict in ((True, ACCEPTED), (False, "goto kernels_own")))
+    return [*chain("kernels_own", plain(f"ct mark 0 ct mark set {marks.encode(0, 0)}", ACCEPTED)),
             *chain("kernel_out", [*tunnels, *plain(*programs), *own])]
 
 
@@ -360,7 +360,7 @@ def _grants(conf, entries):
     for entry in entries:
         asks = entry.place == ("users", "dnsmasq") and strict_dns(conf)
         asked = plain("jump unasked_out", "jump names_out") if asks else []
-        audited = [("jump denied_out", entry.path), ("accept", entry.path)] if entry.mode == "audit" else []
+        audited = [("jump denied_out", entry.path), (ACCEPTED, entry.path)] if entry.mode == "audit" else []
         yield from chain(chain_of(entry), asked + [
             (line, rule.path) for rule in sorted(entry.rules, key=_kept(entry).__contains__)
             for line in _grant(entry, rule)] + audited)

@@ -20,7 +20,8 @@ KNOWN_BY = "refused_out"    # a chain that each table of ours has, and no other 
 CLOSED = "galaf_closed"     # the table of closed.nft
 _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
 # What goes round a rule.
-_RENDERED = re.compile(r"^ip6? daddr @\S+ |( ip6? daddr @\S+)?( update @\S+ \{ ip6? daddr \})? accept$")
+_RENDERED = re.compile(r"^ip6? daddr @\S+ |( ip6? daddr @\S+)?( update @\S+ \{ ip6? daddr \})?"
+                       r"( ct (label|mark) set [\d |]+)*( accept| goto [a-z_]+)$")
 _FIXES = {
     "is not bitmask": "several ports go in braces, tcp dport { 80, 443 }, several matches in an array",
     "conflicting ": "a match is of one protocol: write several in an array",
@@ -153,6 +154,9 @@ def load(folder):
         include += _counted(folder, ruleset)
     kept, fresh = _granted(table, live, ruleset, generation.ids(folder))
     farewell = _obsolete(table, live, ruleset + "\n".join(kept))
+    if {f"delete set inet {table} {name}" for name in (counters.PRE, counters.REFUSED)} & {*farewell}:
+        # From an older galaf's rules to these or back, as --rollback goes: each has what the other counted.
+        include += _counted(folder, ruleset, save=True)
     others = [f"delete table inet {name}" for name in [*_renamed(table), CLOSED] if name != table and loaded(name)]
     if others or not _guards(table):
         IN_FORCE.unlink(missing_ok=True)

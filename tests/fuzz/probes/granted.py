@@ -3,6 +3,7 @@
 import errno
 import grp
 import pwd
+import socket
 
 import lab
 import wire
@@ -52,7 +53,7 @@ def goes_on(_peer):
 @probe
 def statistics(_peer):
     """What a user sends and receives counts for the user."""
-    names = ("pre-filter-out", "post-filter-out", "post-filter-in")
+    names = ("post-filter-out", "post-filter-in")
     flush(*names)
     with opened("bob", V4) as sock:
         sock.sendto(b"data", (PEER[0], 5000))
@@ -76,9 +77,25 @@ def marked(_peer):
 
 
 @probe
+def marked_by_socket(_peer):
+    """What a socket's mark names counts for that, as dnsmasq's queries for who asks it."""
+    flush("post-filter-out")
+    with opened("alice", V4, STREAM, group="any") as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 0x75310001)
+        sock.connect((PEER[0], 80))
+        assert page(sock)
+    with opened("bob", V4) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 0x75310002)
+        sock.sendto(b"data", (PEER[0], 5000))
+        assert answered(sock)
+    counted = elements("post-filter-out")
+    assert "75310001 counter" in counted and "75310002 counter" in counted
+
+
+@probe
 def marked_again(peer):
     """What is sent from a port that bob has left, to where he was answered, counts for who sends it now."""
-    flush("pre-filter-out", "denied4")
+    flush("refused-out", "denied4")
     with opened("bob", V4, bound=(OWN[0], 0)) as sock:
         sock.sendto(b"data", (PEER[0], 5000))
         assert answered(sock)
@@ -87,7 +104,7 @@ def marked_again(peer):
     for user, own in ("alice", mark("alice", "alice")), (131072, "0x0000ffff"):
         with opened(user, V4, bound=left) as sock:
             assert sent(sock, b"data", (PEER[0], 5000)) == errno.EPERM
-        for name, element in ("denied4", f"{own} . {PEER[0]} . udp . 5000"), ("pre-filter-out", f"{own} "):
+        for name, element in ("denied4", f"{own} . {PEER[0]} . udp . 5000"), ("refused-out", f"{own} "):
             assert element in elements(name), f"{name} of {user}"
     assert mark("bob", "bob") not in elements("denied4")
     assert not peer.got()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connections that are older than what conntrack or the rules know."""
 import contextlib
+import errno
 import socket
 import struct
 import time
@@ -96,6 +97,16 @@ def left_behind(stack, peer):
     return end, sent_bytes
 
 
+def begin_beside(client):
+    """Sends a SYN of a connection's by a second socket: where the first is bound to its interface there may be one."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+    with opened("alice", V4, STREAM) as beside:
+        beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        beside.bind(client.getsockname())
+        assert beside.connect_ex(client.getpeername()) == errno.ECONNREFUSED
+
+
 @probe
 def crooked(_peer):
     """Of queries to dnsmasq a plain one is answered, by a refusal at least, and none with bytes behind it."""
@@ -112,8 +123,8 @@ def crooked(_peer):
 @probe
 def older(peer):
     """TCP that conntrack knows from before the rules goes on where its owner is listed, where it is the kernel's and
-    "kernel" lists it, and on loopback, but there not by the cable; it ends elsewhere, and dnsmasq, where it has no
-    mark, is not asked by it."""
+    "kernel" lists it, and on loopback, but there not by the cable; it ends elsewhere, also where another socket has
+    begun the same anew, and dnsmasq, where it has no mark, is not asked by it.  By UDP it is."""
     with contextlib.ExitStack() as stack:
         with asleep():
             listed = [reached(stack, peer, "bob"), reached(stack, peer, "alice", "any")]
@@ -122,6 +133,12 @@ def older(peer):
             near, listed_near = by_loopback(stack), by_loopback(stack, "any")
             asking = stack.enter_context(opened("alice", V4, STREAM))
             asking.connect(("127.0.0.1", 53))
+            known = stack.enter_context(opened("alice", V4, group="web", bound=("127.0.0.1", 0)))
+            known.connect(("127.0.0.1", 53))
+            known.send(programs.query(made_up(), 1))
+            assert answered(known)
+        known.send(programs.query(name := made_up(), 1))
+        assert name.split(".")[0].encode() in (answered(known) or b""), "a query by UDP"
         for end, own in listed:
             assert tells(own, end) and tells(end, own), "a listed owner's"
         flush("post-filter-out")
@@ -130,6 +147,7 @@ def older(peer):
         assert rest == 0, "the kernel's"
         assert "00000001 counter" in elements("post-filter-out"), "counts as root's"
         far.settimeout(0.05)
+        begin_beside(client)
         assert not tells(client, far), "another's"
         assert tells(*near) and tells(*reversed(near)), "on loopback"
         assert stays_away(peer, near) and stays_away(peer, listed_near), "from loopback over the cable"

@@ -8,13 +8,14 @@ import time
 
 import wire
 
-from .stage import DGRAM, ECHO, OWN, PEER, STREAM, V4, V6, WAIT, answered, elements, flush, invalid, opened, probe, sent
+from .stage import (
+    DGRAM, ECHO, OWN, PEER, STREAM, V4, V6, WAIT, answered, elements, flush, invalid, opened, probe, raw, sent)
 
 
 @probe
 def refused(peer):
     """An ordinary user's packets are refused at once, and counted by destination, protocol and port for the user."""
-    flush("denied4", "denied6")
+    flush("denied4", "denied6", "refused-out")
     for family, host in (V4, PEER[0]), (V6, PEER[1]):
         with opened("alice", family, STREAM) as sock:
             began = time.monotonic()
@@ -29,13 +30,14 @@ def refused(peer):
         found = elements(name)
         for rest in "tcp . 81", "udp . 5001", icmp:
             assert f"03e8 . {host} . {rest}" in found, f"{name}: {rest}"
+    assert "03e8 counter" in elements("refused-out"), "is counted"
     assert not peer.got()
 
 
 @probe
 def forged(peer):
     """Nothing leaves by a source address that isn't the machine's, on loopback or on the cable; it is counted."""
-    flush("denied6")
+    flush("denied6", "refused-out")
     for to in (OWN[1], 7001), (PEER[1], 5000), ("::1", 7001):
         for kind in DGRAM, STREAM:
             with opened("alice", V6, kind) as sock:
@@ -47,6 +49,7 @@ def forged(peer):
                     sock.send(b"data")
     assert not peer.got()
     assert "7001" in elements("denied6") and "5000" in elements("denied6")
+    assert "03e8 counter" in elements("refused-out"), "is counted"
 
 
 @probe
@@ -114,3 +117,13 @@ def uninvited(peer):
             assert f"{PEER[family]} . {OWN[family]} . {rest}" in found, rest
     peer.wire.send(invalid(PEER[0], OWN[0], 83))
     assert "tcp . 83" not in elements("denied_in4"), "an invalid packet counts as refused"
+
+
+@probe
+def invalid_out(peer):
+    """What conntrack calls no part of any connection does not leave, by whom its kind is granted either."""
+    for packet, leaves in ((wire.uninvited("tcp", OWN[0], 4445, PEER[0], 7010), True),
+                           (invalid(OWN[0], PEER[0], 7010), False)):
+        with raw("bob", V4, socket.IPPROTO_TCP) as sock:
+            sent(sock, packet[20:], (PEER[0], 0))
+        assert bool(peer.got()) == leaves, "a packet of a granted connection" if leaves else "one of none"
