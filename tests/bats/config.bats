@@ -316,6 +316,11 @@ NFT
     sed -i s/fresh-one/no-such-group/ /etc/galaf/nftables.d/local.nft
     fails 1 galaf_config --yes
     says "no-such-group" "/etc/galaf/nftables.d"
+    rm /etc/galaf/nftables.d/local.nft
+    sed -i.kept s/@post-filter-out/@pre-filter-out/ /etc/galaf/nftables.d/galaf.nft
+    fails 1 galaf_config --check
+    says "update @pre-filter-out { ct mark }" "after an upgrade galaf.nft.dpkg-dist there is what an edited galaf.nft lacks"
+    mv /etc/galaf/nftables.d/galaf.nft.kept /etc/galaf/nftables.d/galaf.nft
 }
 
 @test "other tables stay, through a start, a reload and a stop" {

@@ -22,6 +22,7 @@ _PLACE = re.compile(r":(\d+):\d+-\d+: (Error: .*)")
 # What goes round a rule.
 _RENDERED = re.compile(r"^ip6? daddr @\S+ |( ip6? daddr @\S+)?( update @\S+ \{ ip6? daddr \})?"
                        r"( ct (label|mark) set [\d |]+)*( accept| goto [a-z_]+)$")
+SKELETON = " (see /etc/galaf/nftables.d; after an upgrade galaf.nft.dpkg-dist there is what an edited galaf.nft lacks)"
 _FIXES = {
     "is not bitmask": "several ports go in braces, tcp dport { 80, 443 }, several matches in an array",
     "conflicting ": "a match is of one protocol: write several in an array",
@@ -83,7 +84,7 @@ def _explain(said, file, lines, names):
             words = "is a word of nft's own language, or not a name that nft takes: choose another"
         else:
             fix = "".join(f": {fix}" for known, fix in _FIXES.items() if known in words)
-            words += f"; in: {_RENDERED.sub('', text.strip())}{fix if path else ' (see /etc/galaf/nftables.d)'}"
+            words += f"; in: {_RENDERED.sub('', text.strip()) + fix if path else text.strip() + SKELETON}"
         found.append(": ".join([*(names(path) if path else names("$")[:1]), words]))
     return "\n".join(dict.fromkeys(found)) or f"{file}: nft refuses it: {said}"
 
