@@ -1,0 +1,227 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Debian's own applications on a booted workstation with a screen in memory: each way of starting them by the group of
+# every process of theirs and by a packet that passes; started by its path, outside its group, it is refused.
+# By hand: CONTRIBUTING.md.  
+
+load ../bats-machine/machine
+
+# A known entry, its menu entry, what a command line of its processes has, what it opens, and the port that it asks for: gPodder
+# asks for none unasked.
+APPLICATIONS='
+firefox-esr|firefox-esr|firefox-esr|http://198.18.0.10/|80
+chromium|chromium|/usr/lib/chromium/chromium|http://198.18.0.10/|80
+thunderbird|thunderbird|/usr/lib/thunderbird/||993
+gnome-maps|org.gnome.Maps|gnome-maps||443
+gpodder|gpodder|/usr/bin/gpodder||
+josm|org.openstreetmap.josm|josm||443
+'
+# Whose servers they ask for unasked; they find the tests' own.
+NAMES="tile.openstreetmap.org tileserver.gnome.org josm.openstreetmap.de api.openstreetmap.org"
+
+setup_file() {
+    RELEASE=$(on sh -c '. /etc/os-release; echo $VERSION_ID')
+    mkdir -p /run/machine/tree/opt/debs
+    cp "$BATS_TEST_DIRNAME/../../build/real-debs-$RELEASE"/*.deb /run/machine/tree/opt/debs/
+    passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io --force-depends /opt/debs/*.deb'
+    passes on sh -c "echo 198.18.0.10 $NAMES >>/etc/hosts"
+    passes on loginctl enable-linger alice
+    passes install "./$DEB"
+    on mkdir -p /usr/local/share/applications /etc/firefox-esr
+    # Both ask whether to go on in a safe mode, since these tests kill them.
+    put /etc/firefox-esr/killed.js <<<'pref("toolkit.startup.max_resumed_crashes", -1);'
+    put /etc/thunderbird/pref/killed.js <<<'pref("toolkit.startup.max_resumed_crashes", -1);'
+    put /usr/local/share/applications/probe.desktop <<<$'[Desktop Entry]\nType=Application\nName=probe\nExec=xev'
+    listed
+    session_of_hers
+}
+
+# listed: the applications by their known entries, a small one of X11's for the clock, and what the tests' own use.
+listed() {
+    local name
+    for name in $(tried | cut -d '|' -f 1) gnome-weather; do passes on galaf_group add "$name"; done
+    passes on galaf_config --unset '$.groups.thunderbird.domains'       # the shipped entry has a provider's
+    passes on galaf_config --set '$.groups.probe' '{"execv": ["/usr/bin/xev", "…"]}'
+    passes on galaf_config --yes
+}
+
+tried() { grep . <<<"$APPLICATIONS"; }
+
+# session_of_hers: alice's, with a display and a window manager.
+session_of_hers() {
+    passes on systemctl restart user@1000.service
+    passes on systemd-run --quiet --unit=xvfb -p User=alice Xvfb :9 -screen 0 1280x800x24 -nolisten tcp
+    eventually 10 session "xdotool getdisplaygeometry"
+    passes session 'systemctl --user set-environment DISPLAY=:9; systemd-run --user --quiet --unit=wm openbox'
+}
+
+# mail_account: one in each profile of Thunderbird's, which it has made itself: it takes no other by itself.
+mail_account() {
+    local profile=/home/alice/.thunderbird
+    behind 'gtk-launch thunderbird'
+    eventually 60 on sh -c "ls $profile/*.default*/prefs.js >/dev/null 2>&1"
+    end /usr/lib/thunderbird/
+    put $profile/user.js <<'JS'
+user_pref("mail.accountmanager.accounts", "account1");
+user_pref("mail.accountmanager.defaultaccount", "account1");
+user_pref("mail.account.account1.server", "server1");
+user_pref("mail.account.account1.identities", "id1");
+user_pref("mail.identity.id1.useremail", "alice@mail.example");
+user_pref("mail.server.server1.hostname", "198.18.0.10");
+user_pref("mail.server.server1.type", "imap");
+user_pref("mail.server.server1.port", 993);
+user_pref("mail.server.server1.socketType", 3);
+user_pref("mail.server.server1.userName", "alice");
+user_pref("mail.server.server1.login_at_startup", true);
+JS
+    passes on sh -c "for each in $profile/*.default*; do cp $profile/user.js \$each; done"
+    behind 'gtk-launch thunderbird'
+    eventually 60 on sh -c "grep -q account1 $profile/*.default*/prefs.js"
+    end /usr/lib/thunderbird/
+}
+
+# session COMMAND-LINE: in alice's session; what goes on does not keep it.
+session() {
+    alice "export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus DISPLAY=:9; $1"
+}
+behind() { session "exec $1 >>~/said 2>&1 &"; }
+
+# groups PATTERN: the groups of alice's processes whose command line has that, each once.
+groups() { on ps -u alice -o rgroup:32=,args= | grep -e "$1" | awk '{ print $1 }' | sort -u; }
+
+is_in() { [ "$(groups "$2")" = "$1" ]; }
+ended() { [ -z "$(groups "$1")" ]; }
+end() {
+    on pkill -KILL -u alice -f -- "$1" || true
+    eventually 20 ended "$1" || complain "goes on: $1"
+    on rm -f /home/alice/.config/chromium/SingletonLock
+}
+
+asked() { [ -n "$(sent "$since" "dst host 198.18.0.10 and tcp[tcpflags] == tcp-syn and tcp dst port $1")" ]; }
+refused() {
+    on galaf_denied --json | jq -e --argjson port "$1" \
+        'any(.denied[]; .destination == "198.18.0.10" and .port == $port and .uid == 1000 and .gid == 1000)' >/dev/null
+}
+
+# starts NAME PATTERN PORT COMMAND-LINE: it starts that entry's application, all of it in its group, and it asks for the port.
+starts() {
+    since=$(now)
+    behind "$4"
+    if [ -z "$3" ]; then
+        eventually 60 is_in "$1" "$2" || complain "$4: not started" "$(on tail -n 20 /home/alice/said)"
+        return
+    fi
+    eventually 90 asked "$3" || complain "$4: no packet" "$(on ps -u alice -o rgroup,args)" "$(on tail -n 20 /home/alice/said)"
+    same "$1" "$(groups "$2")" "$4"
+}
+
+# every_way NAME: a click, gio launch and a typed name; by its path it is refused.
+every_way() {
+    local name menu pattern argument port way
+    IFS='|' read -r name menu pattern argument port < <(tried | grep "^$1|")
+    for way in "gtk-launch $menu" "gio launch /var/lib/galaf/desktop/share/applications/$menu.desktop" "$name"; do
+            starts "$name" "$pattern" "$port" "$way $argument"
+        end "$pattern"
+    done
+    passes on galaf_denied --clear
+    since=$(now)
+    behind "/usr/bin/$name $argument"
+    [ -n "$port" ] || { eventually 60 is_in alice "$pattern"; end "$pattern"; return; }
+    eventually 90 refused "$port" || complain "/usr/bin/$name: nothing refused" "$(on galaf_denied)"
+    same alice "$(groups "$pattern")" "/usr/bin/$name"
+    same "" "$(sent "$since" "dst host 198.18.0.10")" "what /usr/bin/$name sent"
+    end "$pattern"
+}
+
+@test "Firefox" { every_way firefox-esr; }
+@test "Chromium, which a script starts" { every_way chromium; }
+@test "Thunderbird, which a script starts" {
+    mail_account
+    every_way thunderbird
+}
+@test "Maps, of GNOME, in JavaScript, which D-Bus starts" {
+    behind 'gtk-launch org.gnome.Maps'      # its first start asks for no map
+    eventually 60 is_in gnome-maps gnome-maps
+    end gnome-maps
+    every_way gnome-maps
+}
+@test "gPodder, in Python" { every_way gpodder; }
+@test "JOSM, in Java, which a script starts" { every_way josm; }
+
+@test "a link: xdg-open and gio open start the browser in its group" {
+    for way in xdg-open 'gio open'; do
+        session 'xdg-settings set default-web-browser firefox-esr.desktop'
+        starts firefox-esr firefox-esr 80 "$way http://198.18.0.10/"
+        end firefox-esr
+    done
+}
+
+@test "D-Bus: two of GNOME's applications, by their names on the bus" {
+    local name
+    for name in Maps Weather; do
+        session "gdbus call --session --timeout 60 -d org.gnome.$name -o /org/gnome/$name -m org.freedesktop.Application.Activate '{}'"
+        same "gnome-${name,,}" "$(groups "gnome-${name,,}")" "$name"
+        end "gnome-${name,,}"
+    done
+}
+
+# panel: Xfce's, with a menu of its own kind that has Firefox alone.
+panel() {
+    local xml=/home/alice/.config/xfce4/xfconf/xfce-perchannel-xml
+    passes session "mkdir -p $xml"
+    put /home/alice/one.menu <<<'<!DOCTYPE Menu PUBLIC "-//freedesktop//DTD Menu 1.0//EN" "http://www.freedesktop.org/standards/menu-spec/1.0/menu.dtd">
+<Menu><Name>Xfce</Name><DefaultAppDirs/><DefaultDirectoryDirs/><Include><Filename>firefox-esr.desktop</Filename></Include></Menu>'
+    put $xml/xfce4-panel.xml <<<'<channel name="xfce4-panel" version="1.0">
+<property name="configver" type="int" value="2"/>
+<property name="panels" type="array"><value type="int" value="1"/>
+<property name="panel-1" type="empty"><property name="position" type="string" value="p=6;x=0;y=0"/>
+<property name="length" type="uint" value="100"/><property name="position-locked" type="bool" value="true"/>
+<property name="plugin-ids" type="array"><value type="int" value="1"/></property></property></property>
+<property name="plugins" type="empty"><property name="plugin-1" type="string" value="applicationsmenu">
+<property name="custom-menu" type="bool" value="true"/><property name="custom-menu-file" type="string" value="/home/alice/one.menu"/>
+</property></property></channel>'
+    on chown -R alice: /home/alice/.config/xfce4 /home/alice/one.menu
+    behind xfce4-panel
+    eventually 20 session 'xdotool search --onlyvisible --class xfce4-panel'
+}
+
+@test "a panel's menu: a click on it, and on Firefox in it" {
+    panel
+    session 'xdotool mousemove 30 12 click 1'
+    eventually 20 session 'xwininfo -root -children | grep -E "xfce4-panel.* [0-9]+x[0-9]+\+0\+3[0-9] "' || complain "no menu"
+    session 'import -window root ~/menu.png'
+    session 'xdotool mousemove 60 50 click 1'
+    eventually 60 is_in firefox-esr firefox-esr || complain "not started" "$(on tail -n 20 /home/alice/said)"
+    eventually 60 session 'xdotool search --onlyvisible --class firefox-esr' || complain "no window"
+    same firefox-esr "$(groups firefox-esr)" "the panel's menu"
+    session 'import -window root ~/clicked.png'
+    end firefox-esr
+    on pkill -u alice xfce4-panel
+}
+
+# On a machine that does nothing else: under load each takes longer, and so does what is between them.
+@test "from a click to a window: at most 30 ms more with galaf, in the median of ten" {
+    local with without
+    read -r with without < <(session '/srv/galaf/tests/real/click.py probe 10')
+    echo "# $with ms with galaf, $without ms without" >&3
+    [ "$((with - without))" -le 30 ] || complain "$with ms, $without ms without"
+}
+
+# seen NAME: the window of that entry's application is the compositor's, and of its group.
+seen() {
+    local pid
+    pid=$(session 'SWAYSOCK=$(echo /run/user/1000/sway-ipc.*) swaymsg -t get_tree' | jq '[.. | objects | .pid? // empty] | max // empty')
+    [ -n "$pid" ] && [ "$(on stat -c %G "/proc/$pid")" = "$1" ]
+}
+
+@test "Wayland: sway without a screen starts applications in their groups, whose windows are Wayland's" {
+    local name menu
+    session 'systemd-run --user --quiet --unit=sway -E WLR_BACKENDS=headless -E WLR_RENDERER=pixman -E WLR_LIBINPUT_NO_DEVICES=1 sway'
+    eventually 20 on sh -c 'test -S /run/user/1000/sway-ipc.*' || complain "$(on journalctl -q -b --no-pager -n 20)"
+    for name in gpodder firefox-esr; do
+        session "SWAYSOCK=\$(echo /run/user/1000/sway-ipc.*) swaymsg exec 'env -u DISPLAY GDK_BACKEND=wayland MOZ_ENABLE_WAYLAND=1 gtk-launch $name'"
+        eventually 60 seen $name || complain "$name: no window of its" "$(on ps -u alice -o pid,rgroup,args)"
+        end $name
+    done
+    passes session 'systemctl --user stop sway.service'
+}
