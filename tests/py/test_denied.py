@@ -329,6 +329,28 @@ def test_a_name_is_allowed_by_now_where_the_name_server_answers_for_it(entry, qu
     assert suggested(open_, name(query)) == ({}, ["$.groups.web: what was refused is allowed by now"])
 
 
+@pytest.mark.parametrize("entry", [
+    {"rule": "tcp dport { 80, 443 }", "on": ["home"]},
+    {"rule": ["tcp dport 80", {"rule": "tcp dport 81", "not_on": []}], "on": ["home", "office"]},
+    {"rule": "tcp dport 80", "not_on": ["office"]},
+    {"domains": ["web.example"], "rule": "tcp dport 80", "on": ["home"]},
+    {"domains": ["web.example"], "on": ["home"]}])
+def test_what_is_for_another_network_is_told_so_and_no_rule_suggested(entry):
+    data = {"networks": {"home": {"connection": ["H"]}, "office": {"connection": ["O"]}}, "groups": {"web": entry}}
+    told = ('is for other networks alone than where it was refused, by "on" or "not_on": '
+            "galaf_firewall status says where this machine is")
+    tried = refusal("198.18.0.10", 80, domain="web.example")
+    assert suggested(data, tried) == ({}, [f"$.groups.web: 198.18.0.10 tcp 80 {told}"])
+    if "domains" in entry:
+        assert suggested(data, name("web.example")) == ({}, [f"$.groups.web: web.example {told}"])
+    else:
+        found, _ = suggested(data, tried, refusal("198.18.0.10", 5000, domain="web.example"))
+        assert "ip daddr 198.18.0.10 tcp dport 5000" in found["groups"]["web"]["rule"]
+        assert "ip daddr 198.18.0.10 tcp dport 80" not in found["groups"]["web"]["rule"]
+    entry["rule"] = [{"rule": "", "on": ["home"]}, {"rule": "", "not_on": []}]
+    assert suggested(data, tried, name("web.example")) == ({}, ["$.groups.web: what was refused is allowed by now"])
+
+
 def test_a_faulty_configuration_is_named():
     with pytest.raises(GalafError, match=r"galaf_conf.json: \$\.groups\.web\.rule"):
         suggest.suggest({"groups": {"web": {"rule": "accept"}}}, [name("a.example")], "galaf_conf.json")

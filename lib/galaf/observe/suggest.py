@@ -162,7 +162,7 @@ def additions(entry, values, rows, strict=True):
         said.append("its other rules hold for IPv6 too from then on")
     if added and entry.place[0] == "users" and marks.decode(rows[0].mark)[1] in HUMANS:
         said.append("holds for whatever this user runs; start the program with galaf NAME instead, if it has an entry")
-    remarks += said
+    remarks += said + _elsewhere(entry, rows, strict)
     return added, remarks or ([] if added else [ALLOWED])
 
 
@@ -172,6 +172,19 @@ def _resolves(entry, name, strict):
         return True
     above = (domain for domain in entry.domains if _covered(name, [domain]))
     return "_" not in name and any(name.count(".") - domain.count(".") <= dnsmasq.DEPTH for domain in above)
+
+
+def _elsewhere(entry, rows, strict):
+    """A remark on what the entry's rules allow, but not on the network where it was refused."""
+    def held(row):
+        if row.way == "name":
+            asked = entry.rules if _resolves(entry, row.domain, strict) else ()
+        else:
+            asked = [rule for rule in entry.rules if _allows(rule, row)]
+        return asked and all(rule.networks for rule in asked)
+    every = sorted({row.domain if row.way == "name" else what(row) for row in rows if held(row)})
+    return [f"{', '.join(every)} is for other networks alone than where it was refused, by \"on\" or \"not_on\": "
+            "galaf_firewall status says where this machine is"] if every else []
 
 
 def _no_place_for(rows):
@@ -289,8 +302,9 @@ def _covered(domain, domains):
 
 
 def _allows(rule, row):
-    """Whether a rule surely allows what a row tried; one of a form that is not written here counts as not."""
-    text, to = rule.text, _TO.match(rule.text)
+    """Whether a rule surely allows what a row tried, on a network it is for; a form not written here counts as not."""
+    text = rule.text.removeprefix(rule.networks).lstrip()
+    to = _TO.match(text)
     if to:
         text = text[to.end():]
         if row.destination not in re.split(r"[{ ,}]+", to[1]):
