@@ -60,10 +60,10 @@ enforced() {
     esac
     echo "# Debian $release, Linux $output" >&3
     passes on galaf_mark status --json
-    same 8 "$(jq '.programs | length' <<<"$output")" "the number of programs"
+    same 9 "$(jq '.programs | length' <<<"$output")" "the number of programs"
     same "true []" "$(jq --raw-output --compact-output '"\(.marked) \([.programs[] | select(. == null or . == 0)])"' <<<"$output")"
     passes on bpftool cgroup show /sys/fs/cgroup
-    says galaf_socket galaf_connect4 galaf_sendmsg6 galaf_answers galaf_capable galaf_families
+    says galaf_socket galaf_connect4 galaf_sendmsg6 galaf_answers galaf_capable galaf_set_gid galaf_families
 }
 
 @test "its eBPF program tells plain questions from others, and those alone reach dnsmasq" {

@@ -10,6 +10,7 @@ setup_file() {
     passes install "./$DEB"
     passes on galaf_config --set '$.groups.browser' \
         '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80", "user_namespaces": true }'
+    passes on galaf_config --set '$.groups.shell' '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80" }'
     passes on galaf_config --yes
     on cp -r /srv/galaf/tests/bypass $BYPASS
     on chmod 755 $BYPASS
@@ -27,7 +28,7 @@ setup() {
     passes on cat /sys/kernel/security/lsm
     says bpf
     passes on galaf_mark status
-    says "galaf_capable: attached at" "the user namespaces of applications are guarded"
+    says "galaf_capable: attached at" "galaf_set_gid: attached at" "the user namespaces of applications are guarded"
     passes on journalctl --no-pager --unit galaf-mark
     says_not "not guarded"
     passes on galaf_doctor guarded marks
@@ -41,6 +42,25 @@ set_gid() {
     alice "$BYPASS/namespace.py set-gid $pid made; stat -c %a made; ./made -g"
 }
 
+# open_one: a program of alice's, in no group, makes a namespace that nothing is mapped in; its pid in $open.
+open_one() {
+    on systemctl stop open 2>/dev/null || true     # from an earlier test
+    passes on systemd-run --quiet --collect --unit=open --uid=alice unshare --user sleep 3600
+    open=$(on systemctl show -P MainPID open)
+    eventually 20 on grep -q sleep "/proc/$open/comm"
+    passes alice "echo deny >/proc/$open/setgroups"
+    shell=$(on getent group shell | cut -d: -f3)
+}
+
+# hands_over: an application, which may make none, maps its group there.
+hands_over() { alice "galaf shell bash -c 'echo 0 $shell 1 >/proc/$open/gid_map'"; }
+
+# copied_up: the application has the kernel make a set-gid file of its group; alice runs it.
+copied_up() {
+    alice "rm -rf up; galaf browser $BYPASS/copy_up.py /usr/bin/id ~" || return
+    alice 'up/made -g'
+}
+
 @test "without it the user's other programs join an application's namespace, take its group and reach into it" {
     on galaf_mark stop
     since=$(now)
@@ -52,6 +72,11 @@ set_gid() {
     same 9 "$(grep -c ' done$' <<<"$output")" "how many ways are open"
     passes set_gid
     same $'2755\n'"$gid" "$output"
+    passes copied_up
+    same $'2755\n'"$gid" "$output"
+    open_one
+    passes hands_over
+    passes alice "$BYPASS/namespace.py join $open /usr/bin/curl -sS -m 5 http://198.18.0.20/"
     run on galaf_doctor guarded
     says "warning" '$.groups.browser' "galaf_mark start"
     passes on galaf_mark start
@@ -69,6 +94,13 @@ set_gid() {
         "descriptors EACCES" "namespace EACCES" "root EACCES"
     passes set_gid
     same $'EACCES\n755\n1000' "$output"
+    open_one
+    fails 1 hands_over
+    says "Operation not permitted"
+    fails 126 copied_up
+    says 2755 "Operation not permitted"
+    passes alice 'galaf browser up/made -g'     # its own group is no gain
+    same "$gid" "$output"
     same "" "$(sent "$since" "$ROGUE")" "what was sent"
 }
 

@@ -94,7 +94,7 @@ taken() {
 
 # shellcheck disable=SC2046     # nothing, or a word
 OURS=$(echo galaf_answers $(taken user_namespaces galaf_capable) galaf_connect4 galaf_connect6 \
-    $(taken socket_families galaf_families) galaf_sendmsg4 galaf_sendmsg6 galaf_socket)
+    $(taken socket_families galaf_families) galaf_sendmsg4 galaf_sendmsg6 $(taken user_namespaces galaf_set_gid) galaf_socket)
 # shellcheck disable=SC2046     # the same
 OBJECTS_TAKEN=$(echo $(taken socket_families socket_families) socket_mark_giduid socket_watch \
     $(taken user_namespaces user_namespaces))
@@ -194,7 +194,7 @@ PYTHON
     says "galaf_socket: not attached" "galaf_connect4: not attached" "sockets are NOT MARKED: run galaf_mark start" \
         "the user namespaces of applications are NOT GUARDED" "sockets that the rules do not see are NOT GUARDED"
     fails 3 galaf_mark status --json
-    same '{"cgroup2": "/sys/fs/cgroup", "marked": false, "guarded": false, "families": false, "programs": {"galaf_socket": null, "galaf_connect4": null, "galaf_connect6": null, "galaf_sendmsg4": null, "galaf_sendmsg6": null, "galaf_answers": null, "galaf_capable": null, "galaf_families": null}}' "$output"
+    same '{"cgroup2": "/sys/fs/cgroup", "marked": false, "guarded": false, "families": false, "programs": {"galaf_socket": null, "galaf_connect4": null, "galaf_connect6": null, "galaf_sendmsg4": null, "galaf_sendmsg6": null, "galaf_answers": null, "galaf_capable": null, "galaf_set_gid": null, "galaf_families": null}}' "$output"
     passes galaf_mark start
     number=$(bpftool -j cgroup show "$TOP" | grep -o '"id":[0-9]*,"attach_type":"cgroup_inet4_connect"' | grep -o '[0-9]*' | head -n 1)
     bpftool cgroup detach "$TOP" cgroup_inet4_connect id "$number"

@@ -11,7 +11,7 @@ def check(known):
         return Result(OK, "connections are marked by nft alone, as chosen by --no-ebpf")
     said = json.loads(run("galaf_mark", "status", "--json", ok=(0, 3)))
     lacking = [name for name, number in said["programs"].items()
-               if not number and name not in ("galaf_capable", "galaf_families")]
+               if not number and name not in ("galaf_capable", "galaf_set_gid", "galaf_families")]
     if not said["marked"]:
         return Result(BROKEN, "sockets are not marked: accounting is partial",
                       "sudo galaf_mark start")
