@@ -71,6 +71,18 @@ enforced() {
     enforced
 }
 
+@test "beside systemd-networkd a network is one by its interface" {
+    passes on galaf_config --set '$.networks' '{ "cable": { "interface": ["eth0"] }, "tunnel": { "interface": ["tun0"] } }'
+    for name in tunnel cable; do
+        passes on galaf_config --set '$.groups.web.on' "[\"$name\"]"
+        passes on galaf_config --yes
+        passes on galaf_firewall status
+        says "eth0: cable"
+        [ $name = cable ] || fails 6 alice 'galaf web -m 5 http://web.example/'
+    done
+    enforced
+}
+
 @test "nftables and dnsmasq upgraded while traffic flows: no gap, connections and names go on" {
     passes higher /run/machine/tree/var/local/debs/{nftables/nftables,libnftables1/libnftables1,dnsmasq/dnsmasq,dnsmasq-base/dnsmasq-base}_*.deb
     forget_tries
