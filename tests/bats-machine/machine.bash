@@ -26,6 +26,9 @@ alice() { on runuser --login alice --command "$1"; }
 # install FILE ...: has the machine's apt install packages, without a network.
 install() { on env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; }
 
+# installed: galaf is, by this file or by one before it on the same machine.
+installed() { on test -x /usr/bin/galaf || passes install "./$DEB"; }
+
 # later PACKAGE ...: installs packages that tests/machine-tree has put aside, with what they need.
 later() {
     # shellcheck disable=SC2046     # no blank in these names

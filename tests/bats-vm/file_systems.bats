@@ -11,7 +11,7 @@ SERVER=192.0.2.1
 setup_file() {
     samba
     ganesha
-    passes install "./$DEB"
+    installed
     on mkdir -p /mnt/cifs /mnt/nfs
 }
 

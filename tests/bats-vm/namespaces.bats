@@ -7,7 +7,7 @@ load ../bats-machine/machine
 BYPASS=/opt/bypass
 
 setup_file() {
-    passes install "./$DEB"
+    installed
     passes on galaf_config --set '$.groups.browser' \
         '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80", "user_namespaces": true }'
     passes on galaf_config --set '$.groups.shell' '{ "execv": ["/usr/bin/env", "…"], "rule": "tcp dport 80" }'

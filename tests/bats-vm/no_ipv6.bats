@@ -6,7 +6,7 @@
 load ../bats-machine/machine
 
 setup_file() {
-    passes install "./$DEB"
+    installed
     put /etc/galaf/galaf_conf.json <<'JSON'
 {
     "users": { "dnsmasq": { "rule": [ "udp dport 53", "tcp dport 53" ] } },

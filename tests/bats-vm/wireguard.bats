@@ -8,7 +8,7 @@ PEER=192.0.2.1
 PORT=51820
 
 setup_file() {
-    passes install "./$DEB"
+    installed
     passes on galaf_config --set '$.groups.web' \
         '{ "execv": [ "/usr/bin/curl", "-sS", "…" ], "domains": [ "web.example" ], "rule": "tcp dport 80" }'
     passes on galaf_config --set '$.groups.letters' \

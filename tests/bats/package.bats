@@ -8,6 +8,7 @@ load helper
 setup_file() {
     export DEBIAN_FRONTEND=noninteractive
     start_dnsmasq
+    mkdir -p /etc/modprobe.d
     everything >/root/before
     resolver >/root/resolver
 }
@@ -224,6 +225,7 @@ higher_version() {
 
 @test "removing gives the network back and keeps the configuration" {
     [ "$(mark_programs)" -gt 0 ]
+    ln -s /usr/share/galaf/modprobe.d/galaf-sockets.conf /etc/modprobe.d/      # as galaf_doctor has root do
     passes apt-get remove -y galaf
     says_not "not empty so not removed"
     open_network
@@ -232,6 +234,7 @@ higher_version() {
     same 0 "$(mark_programs)" "the number of attached programs"
     same "$(cat /root/resolver)" "$(resolver)" "the resolver"
     [ ! -e /usr/lib/galaf ]
+    [ ! -L /etc/modprobe.d/galaf-sockets.conf ]
     file_says "$CONF" web.example
     [ -e /var/lib/galaf/good/ruleset.nft ]
 }
