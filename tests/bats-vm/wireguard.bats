@@ -118,3 +118,26 @@ some_tries() { [ "$(tries)" -gt 0 ]; }
     served "$(cat /run/machine/address)" 7
     closed "udp port $PORT"
 }
+
+@test "by NetworkManager, of the same file: the same rules hold in the tunnel, and it is a network by its connection's name" {
+    passes on galaf_config --set '$.kernel' "$(manual)"
+    passes on galaf_config --set '$.networks' '{ "tunnel": { "connection": [ "wg0" ] } }'
+    passes on galaf_config --set '$.groups.letters.on' '[ "tunnel" ]'
+    passes on galaf_config --yes
+    passes on nmcli connection import type wireguard file /etc/wireguard/wg0.conf
+    forget_tries
+    since=$(now)
+    fails 7 alice 'galaf letters -m 20 http://198.18.0.30:993/'
+    passes on nmcli connection up wg0
+    eventually 20 leads wg0
+    there "eth0: none that the file names" "wg0: tunnel"
+    served 10.8.0.2 7
+    passes alice 'galaf letters -m 20 http://198.18.0.30:993/'
+    says 10.8.0.2
+    closed "udp port $PORT"
+    same "" "$(sent "$since" "$ROGUE" /run/machine/tunnel.pcap | head -n 5)" "what the rogue sent into the tunnel"
+    passes on nmcli connection down wg0
+    eventually 20 leads eth0
+    fails 7 alice 'galaf letters -m 20 http://198.18.0.30:993/'
+    passes on nmcli connection delete wg0
+}
