@@ -25,6 +25,8 @@ def look(item):
     """What is said of an item; the ones of mallory never say anything."""
     if item.startswith("mallory"):
         time.sleep(600)
+    if item.startswith("slow"):
+        time.sleep(0.3)
     return item.upper()
 
 
@@ -42,6 +44,21 @@ def test_one_that_does_not_answer():
     late = []
     assert asked(["alice1", "mallory1", "mallory2", "bob1", "mallory3"], late.append) == ["ALICE1", "BOB1"]
     assert late == ["mallory"]
+
+
+def test_many_that_take_a_little_are_one_that_takes_long():
+    late, began = [], time.monotonic()
+    found = asked([*(f"slow{number}" for number in range(10)), "bob1"] * 5, late.append)
+    assert time.monotonic() - began < aside.SECONDS + 1
+    assert late == ["slow"] and found.count("BOB1") == 5 and 0 < len(found) - 5 <= aside.SECONDS / 0.3
+
+
+def test_who_reads_the_answers_may_take_long():
+    found = []
+    for _, said in aside.each(["bob1", "bob2", "bob3", "bob4"], look, lambda item: "bob"):
+        found.append(said)
+        time.sleep(aside.SECONDS / 2)
+    assert found == ["BOB1", "BOB2", "BOB3", "BOB4"]
 
 
 def test_who_is_left_behind_keeps_nothing_and_is_alone(monkeypatch, tmp_path):

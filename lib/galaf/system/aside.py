@@ -3,6 +3,7 @@
 
 Whoever asks such a one waits in the kernel, where not even SIGKILL may end it.  The process aside is left behind then.
 """
+import collections
 import contextlib
 import fcntl
 import json
@@ -14,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-SECONDS = 5             # that one look may take
+SECONDS = 5             # that all looks at what is one's may take
 _OWNER, _PARENT = 0xb704, 0xb702        # NS_GET_OWNER_UID, NS_GET_PARENT: ioctl_ns(2)
 _left = {}              # {who kept the last look from ending: the process that still waits}
 
@@ -23,21 +24,28 @@ def each(items, look, whose, late=lambda who: None):
     """Yields (item, look(item)) of each item that is answered for, in their order.
 
     look: a function, called in another process, whose value JSON can hold, where a tuple becomes a list.
-    whose: gives who can keep an item's look from ending.  Where one takes longer than SECONDS,
-    nothing more is asked of what is that one's, and late is told who it is.
+    whose: gives who can keep an item's look from ending.  Where the looks at what is one's take longer than SECONDS,
+    be it by many that take a little, nothing more is asked of it, and late is told who it is.
     """
     _reap()
     asked = [(item, whose(item)) for item in items]
-    for who in {who for _, who in asked} & set(_left):      # a look at what is theirs waits since before
+    rest = {who: SECONDS for _, who in asked}
+    for who in set(rest) & set(_left):      # a look at what is theirs waits since before
         late(who)
     asked = [(item, who) for item, who in asked if who not in _left]
     while asked:
         process, answers = _start([item for item, _ in asked], look)
         answered = 0
         with open(answers, "rb", buffering=0) as stream:
-            for found in _lines(stream):
-                yield asked[answered][0], _value(found)
+            lines = _Lines(stream)
+            for item, who in asked:
+                said = lines.next(rest[who])
+                if said is None:
+                    break
+                value, seconds = _value(said)
+                rest[who] -= seconds
                 answered += 1
+                yield item, value
         if answered == len(asked):
             os.waitpid(process, 0)      # it has said all, and ends
             return
@@ -58,7 +66,8 @@ def _start(items, look):
         end = _alone(end)
         with open(end, "w", encoding="ascii") as stream:
             for item in items:
-                stream.write(json.dumps(_result(look, item)) + "\n")
+                began = time.monotonic()
+                stream.write(json.dumps([*_result(look, item), time.monotonic() - began]) + "\n")
                 stream.flush()
     except OSError:         # nobody reads any more
         pass
@@ -88,20 +97,31 @@ def _result(look, item):
 
 
 def _value(text):
-    done, value = json.loads(text)
+    """What a look gave, and how many seconds it took."""
+    done, value, seconds = json.loads(text)
     if not done:
         raise RuntimeError(value)
-    return value
+    return value, seconds
 
 
-def _lines(stream):
-    """Each line as it comes; ends where none does for SECONDS."""
-    rest, deadline = b"", time.monotonic() + SECONDS
-    while select.select([stream], [], [], max(0, deadline - time.monotonic()))[0] and (chunk := stream.read(65536)):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-        if whole:
-            deadline = time.monotonic() + SECONDS
+class _Lines:
+    """What a process writes, line by line."""
+
+    def __init__(self, stream):
+        self._stream, self._whole, self._rest = stream, collections.deque(), b""
+
+    def next(self, seconds):
+        """The next line; None where none comes within so many seconds, or no more will."""
+        deadline = time.monotonic() + seconds
+        while not self._whole:
+            if not select.select([self._stream], [], [], max(0, deadline - time.monotonic()))[0]:
+                return None
+            chunk = self._stream.read(65536)
+            if not chunk:
+                return None
+            *whole, self._rest = (self._rest + chunk).split(b"\n")
+            self._whole += whole
+        return self._whole.popleft()
 
 
 def _leave(process, who):
