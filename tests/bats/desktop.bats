@@ -343,23 +343,27 @@ for _ in range(1500):
     same 8 "$(listed | wc -l)"
 }
 
-@test "500 menu entries: within a second" {
-    local before best took number
+# updates: has used be the milliseconds of a processor that galaf_desktop update takes.
+updates() {
+    local TIMEFORMAT='%U %S'
+    { time passes galaf_desktop update; } 2>/tmp/used
+    used=$(awk 'END { printf "%d", ($1 + $2) * 1000 }' /tmp/used)
+}
+
+@test "500 menu entries: within a second of a processor" {
+    local best used number
     for number in $(seq 500); do
         sed "s/^Name=/Name=$number /" /usr/share/applications/org.trip.desktop >"/usr/share/applications/many-$number.desktop"
     done
-    before=$(date +%s%N)
-    passes galaf_desktop update
-    echo "# $((($(date +%s%N) - before) / 1000000)) ms for the first update of 500 entries that all start a listed program" >&3
-    best=60000      # milliseconds, of three, as other programs run beside it
+    updates
+    echo "# $used ms of a processor for the first update of 500 entries that all start a listed program" >&3
+    best=60000      # of three, as other programs, which run beside it, share its caches
     for _ in 1 2 3; do
-        before=$(date +%s%N)
-        passes galaf_desktop update
-        took=$((($(date +%s%N) - before) / 1000000))
-        best=$((took < best ? took : best))
+        updates
+        best=$((used < best ? used : best))
     done
     echo "# $best ms for the next" >&3
-    [ "$best" -lt 1000 ] || complain "$best ms"
+    [ "$best" -gt 0 ] && [ "$best" -lt 1000 ] || complain "$best ms"
     same 501 "$(listed | grep -c '/applications/.*\.desktop')"
     rm /usr/share/applications/many-*.desktop
     passes galaf_desktop update
