@@ -37,7 +37,7 @@ execs() { grep -h ^Exec "$DESKTOP/$1"; }
     same $'Exec=/usr/bin/galaf trip --opened %u\nExec=/usr/bin/galaf trip --again' "$(execs share/applications/org.trip.desktop)"
     same 'Exec=/usr/bin/galaf trip --dbus' "$(execs share/dbus-1/services/org.trip.service)"
     same 'Exec=/usr/bin/galaf trip --autostart' "$(execs xdg/autostart/trip.desktop)"
-    same $'ExecStart=\nExecStart=/usr/bin/galaf trip --unit' "$(execs systemd/user/trip.service.d/galaf.conf)"
+    same $'ExecStart=\nExecStart=+/usr/bin/galaf trip --unit' "$(execs systemd/user/trip.service.d/galaf.conf)"
     file_says $DESKTOP/share/applications/org.trip.desktop 'Name[de]=trip, deutsch' Icon=trip DBusActivatable=false
     fails 1 grep -r SystemdService $DESKTOP
     same $'trip\t--opened\t%u' "$(cat $DESKTOP/links/trip)"
@@ -89,7 +89,7 @@ XDG_DATA_DIRS=$DESKTOP/share:/x"
     mkdir -p /tmp/units
     chmod 777 /tmp/units
     passes as alice /usr/lib/systemd/user-generators/galaf /tmp/units /tmp/x /tmp/y
-    file_says /tmp/units/trip.service.d/galaf.conf "ExecStart=/usr/bin/galaf trip --unit"
+    file_says /tmp/units/trip.service.d/galaf.conf "ExecStart=+/usr/bin/galaf trip --unit"
 }
 
 @test "a desktop's own library finds and starts it: by its name, its action and its link" {

@@ -28,7 +28,9 @@ END
         printf '%s\n' '[Desktop Entry]' "Name=$name" "Exec=$name --autostart" Type=Application \
             >"$tree/etc/xdg/autostart/$name.desktop"
         printf '%s\n' '[D-BUS Service]' "Name=org.$name" "Exec=/usr/bin/$name --dbus" >"$tree/usr/share/dbus-1/services/org.$name.service"
-        printf '%s\n' '[Service]' "ExecStart=/usr/bin/$name --unit" >"$tree/usr/lib/systemd/user/$name.service"
+        # Locked down, as Debian's Syncthing is: in a user's systemd each of these means no_new_privs.
+        printf '%s\n' '[Service]' "ExecStart=/usr/bin/$name --unit" NoNewPrivileges=yes MemoryDenyWriteExecute=yes \
+            SystemCallArchitectures=native >"$tree/usr/lib/systemd/user/$name.service"
     done
     echo SystemdService=trip.service >>"$tree/usr/share/dbus-1/services/org.trip.service"
     dpkg-deb --root-owner-group -b "$tree" "$1" >/dev/null

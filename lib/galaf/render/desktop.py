@@ -142,6 +142,8 @@ def unit(data, whose, owner=None):
     """The drop-in that has a user's service start by galaf; None where it can't, or starts no entry.
 
     One that is ready when it says so isn't heard, as galaf(1) passes no NOTIFY_SOCKET on: it is ready once started.
+    What locks it down or limits it is not for its program ("+"): in a user's systemd all of it is no_new_privs, too,
+    which keeps galaf(1) from its capability.
     """
     file = _read(data.replace(b"\\\n", b" "))
     text = _value(file, UNIT, "ExecStart")
@@ -150,7 +152,7 @@ def unit(data, whose, owner=None):
     if not found:
         return None
     ready = ["Type=exec"] if (_value(file, UNIT, "Type") or "").startswith("notify") else []
-    lines = ["# made by galaf_desktop", "[Service]", *ready, "ExecStart=", f"ExecStart={before}{found[1]}"]
+    lines = ["# made by galaf_desktop", "[Service]", *ready, "ExecStart=", f"ExecStart=+{before.strip('+!')}{found[1]}"]
     return found[0], "\n".join(lines) + "\n"
 
 
