@@ -6,6 +6,9 @@
 load machine
 load ../bats/trip
 
+# Nobody claims the name that is asked for, so that the bus would wait for it, and start nothing else by it meanwhile.
+START='busctl --user --timeout=1 call org.freedesktop.DBus / org.freedesktop.DBus StartServiceByName su'
+
 setup_file() {
     later dbus-user-session flatpak libglib2.0-bin xdg-desktop-portal xdg-dbus-proxy xdg-utils
     passes on loginctl enable-linger alice
@@ -79,10 +82,27 @@ Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_action(\"again\", None)'"
 @test "a link, by xdg-open" { starts xdg-open '--opened NAME:x' 'xdg-open NAME:x'; }
 
 @test "D-Bus activation" {
-    starts D-Bus --dbus 'busctl --user call org.freedesktop.DBus / org.freedesktop.DBus StartServiceByName su org.NAME 0'
+    starts D-Bus --dbus "$START org.NAME 0"
 }
 
-@test "a service of the user's systemd" { starts unit --unit 'systemctl --user start NAME.service'; }
+@test "a service of the bus that is her own wins, is listed, and starts it in its group once it says galaf" {
+    local own=/home/alice/.local/share/dbus-1/services/own.service
+    session "mkdir -p ${own%/*}; printf '[D-BUS Service]\nName=org.trip\nExec=/usr/bin/trip --own\n' >$own"
+    log_in_again
+    session "$START org.trip 0" || true
+    log_has "alice [--own] nothing" "her own service"
+    fails 1 session '/usr/sbin/galaf_desktop status'
+    says "$own: alice's own D-Bus service starts trip without galaf: put /usr/bin/galaf trip in"
+    session "sed -i 's,/usr/bin/trip,/usr/bin/galaf trip,' $own"
+    log_in_again
+    session "$START org.trip 0" || true
+    log_has "trip [--own] 198.18.0.10" "her own service, by galaf"
+    passes session '/usr/sbin/galaf_desktop status'
+    passes session "rm $own"
+    log_in_again
+}
+
+@test "a service of the user's systemd, which is locked down" { starts unit --unit 'systemctl --user start NAME.service'; }
 
 @test "a name given to systemd-run --user" { starts systemd-run here 'systemd-run --user --quiet NAME here'; }
 
@@ -171,9 +191,7 @@ flatpak_has() {
     flatpak_starts link '--opened app:x' "/usr/bin/python3 -c '
 from gi.repository import Gio
 Gio.DesktopAppInfo.new(\"org.flat.NAME.desktop\").launch_uris([\"app:x\"], None)'"
-    # Nobody claims the name, so that the bus would wait for it.
-    flatpak_starts D-Bus --dbus 'busctl --user --timeout=1 call org.freedesktop.DBus / org.freedesktop.DBus \
-        StartServiceByName su org.flat.NAME 0'
+    flatpak_starts D-Bus --dbus "$START org.flat.NAME 0"
     passes session 'galaf flat typed'
     flatpak_has App "$(on getent group flat | cut -d : -f 3) [typed] 198.18.0.10" "galaf flat"
     session 'gio open app:x'

@@ -222,7 +222,7 @@ waits() {
     as alice mkdir -p $own
     printf '[Desktop Entry]\nType=Application\nName=mine\nExec=/usr/bin/trip --mine %%u\n' | as alice tee $own/org.trip.desktop
     fails 1 galaf_desktop status
-    says "$own/org.trip.desktop: alice's own menu entry starts trip without galaf: put galaf trip in the place of the program"
+    says "$own/org.trip.desktop: alice's own menu entry starts trip without galaf: put /usr/bin/galaf trip in the place of the program"
     fails 1 as alice galaf_desktop status
     passes as bob galaf_desktop status
     as alice sed -i 's,/usr/bin/trip,galaf trip,' $own/org.trip.desktop
@@ -241,6 +241,30 @@ waits() {
     as alice sed -i 's,=trip,=/usr/bin/trip,' /home/alice/.config/autostart/trip.desktop
     fails 1 galaf_desktop status
     says "/home/alice/.config/autostart/trip.desktop: alice's own menu entry starts trip without galaf"
+    rm -r /home/alice/.local /home/alice/.config
+}
+
+@test "a person's own service of D-Bus, unit and drop-in win too, and status says so; by galaf they are as they should be" {
+    local services=/home/alice/.local/share/dbus-1/services units=/home/alice/.config/systemd/user
+    as alice mkdir -p $services $units/trip.service.d $units/default.target.wants
+    printf '[D-BUS Service]\nName=org.trip\nExec=/usr/bin/trip --mine\n' | as alice tee $services/mine.service
+    printf '[Service]\nExecStart=trip --mine\n' | as alice tee $units/mine.service    # systemd finds it without galaf's folder
+    printf '[Service]\nExecStart=\nExecStart=/usr/bin/trip --more\n' | as alice tee $units/trip.service.d/override.conf
+    # Of the package's name galaf's drop-in is for it, and enabled it is no other unit.
+    as alice cp /usr/lib/systemd/user/trip.service $units/
+    as alice ln -s $units/mine.service $units/default.target.wants/mine.service
+    for who in root alice; do
+        fails 1 as $who galaf_desktop status
+        same "galaf_desktop: $services/mine.service: alice's own D-Bus service starts trip without galaf: put /usr/bin/galaf trip in \
+the place of the program in it
+galaf_desktop: $units/mine.service: alice's own unit starts trip without galaf: put +/usr/bin/galaf trip in the place of the program in it
+galaf_desktop: $units/trip.service.d/override.conf: alice's own unit starts trip without galaf: put +/usr/bin/galaf trip in \
+the place of the program in it" "$(grep own <<<"$output")"
+    done
+    same '["D-Bus service","unit","unit"]' "$(galaf_desktop status --json 2>/dev/null | jq -c '[.own[].what]')"
+    as alice sed -i -E 's,=(/usr/bin/)?trip,=/usr/bin/galaf trip,' $services/mine.service $units/mine.service \
+        $units/trip.service.d/override.conf
+    passes galaf_desktop status
     rm -r /home/alice/.local /home/alice/.config
 }
 
@@ -295,7 +319,7 @@ for _ in range(1500):
     passes sh -c 'ulimit -v 2000000; exec timeout 20 galaf_desktop status'
     printf "${entry}Name=/usr/bin/galaf forged\nExec=/usr/bin/trip\n" | as alice tee $own/forged.desktop >/dev/null
     fails 1 galaf_desktop status
-    says "$own/forged.desktop: alice's own menu entry starts trip without galaf: put galaf trip in"
+    says "$own/forged.desktop: alice's own menu entry starts trip without galaf: put /usr/bin/galaf trip in"
     says_not "galaf forged"
     rm -r /home/alice/.local /root/secret.desktop
 }

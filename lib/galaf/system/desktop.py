@@ -36,10 +36,23 @@ KINDS = {
     "unit": (["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"], "systemd/user", ".service",
              render.unit),
 }
-# Of a person's own menu entries, which win, and of flatpaks that are installed for one person; then of the copies that
-# the panels of Xfce, MATE, Plasma and Cinnamon start.
-HOME = (".local/share/applications", ".config/autostart", ".local/share/flatpak/exports/share/applications",
-        ".config/xfce4/panel", ".config/mate/panel2.d", ".local/share/plasma_icons", ".cinnamon/panel-launchers")
+Own = namedtuple("Own", "what folders below endings renderer")
+Own.__doc__ = """Files of a person's own that may start a program.
+
+what: they are, a phrase; folders: in a home, or a path; below: which folders in these are looked into, too, by the end
+of their names (None: none); endings: of the files' names; renderer: as in KINDS.
+"""
+# They win, but for flatpaks that are installed for one person, and copies in panels of Xfce, MATE, Plasma and Cinnamon.
+OWN = (
+    Own("menu entry",
+        (".local/share/applications", ".config/autostart", ".local/share/flatpak/exports/share/applications",
+         ".config/xfce4/panel", ".config/mate/panel2.d", ".local/share/plasma_icons", ".cinnamon/panel-launchers"),
+        "", (".desktop",), render.menu),
+    Own("D-Bus service", (".local/share/dbus-1/services", ".local/share/flatpak/exports/share/dbus-1/services"),
+        None, (".service",), render.service),
+    Own("unit", (".config/systemd/user", ".local/share/systemd/user"),
+        ".service.d", (".service", ".conf"), render.unit),
+)
 # Where a session's own folders have names in the person's language: see user-dirs.dirs(5).
 USER_DIRS = ".config/user-dirs.dirs"
 _DESKTOP = re.compile(rb'^\s*XDG_DESKTOP_DIR="(\$HOME)?(/[^"\\\n\0]*)"', re.MULTILINE)
@@ -401,7 +414,7 @@ def _index():
 
 
 def own_entries(conf, complain=lambda text: None):
-    """(user, path, entry's name) of each menu entry in a home, where it wins, that starts a program without galaf.
+    """(user, what it is, path, entry's name) of each file of a person's own that starts a program without galaf.
 
     Of every person's home as root, else of one's own; read with that person's permission, whatever links are there.
     complain: takes whose were too many to look at, or did not answer.
@@ -412,26 +425,39 @@ def own_entries(conf, complain=lambda text: None):
 
     def late(uid):
         name = next(person.pw_name for person in people if person.pw_uid == uid)
-        complain(f"{name}'s home did not answer within {aside.SECONDS} seconds: its menu entries were not looked at")
+        complain(f"{name}'s home did not answer within {aside.SECONDS} seconds: it was not looked at")
 
     for person, (large, own) in aside.each(people, lambda person: _own_entries(person, programs),
                                            lambda person: person.pw_uid, late):
         for place in large:
             complain(f"{person.pw_name} has more than {MOST} files in {place}: not all were looked at")
-        for path, entry in own:
-            yield person.pw_name, path, entry
+        for what, path, entry in own:
+            yield person.pw_name, what, path, entry
 
 
 def _own_entries(person, programs):
-    """([folder of which not all was looked at], [(path, entry's name)]) of a person's own menu entries."""
+    """([folder of which not all was looked at], [(what it is, path, entry's name)]) of what is a person's own."""
+    large, found = [], set()
     with files.permission_of(person):
-        places = {place: list(_own_files(f"{person.pw_dir}/{place}")) for place in HOME}
-        places["the folder of the desktop"] = list(_own_files(_desktop_folder(person.pw_dir), below=False))
-        found = sorted({path for paths_ in places.values() for path in paths_ if path})
-        rendered = [(str(path), _rendered(render.menu, path, programs, lambda text: None, programs.whose_by_path))
-                    for path in found]
-    return ([place for place, paths_ in places.items() if None in paths_],
-            [(path, one[0]) for path, one in rendered if one])
+        on_desktop = OWN[0]._replace(folders=(_desktop_folder(person.pw_dir),), below=None)
+        for own, folder in [(own, folder) for own in (*OWN, on_desktop) for folder in own.folders]:
+            for path in _own_files(os.path.join(person.pw_dir, folder), own):
+                if path is None:
+                    large.append(folder)
+                elif entry := _own_entry(path, own.renderer, programs):
+                    found.add((own.what, str(path), entry))
+    return large, sorted(found)
+
+
+def _own_entry(path, renderer, programs):
+    """The name of the entry whose program a file of a person's own starts without galaf; None where it starts none."""
+    whose = programs.whose_by_path
+    if renderer is render.unit:
+        if (TOP / KINDS["unit"][1] / f"{path.name}.d").is_dir():
+            return None             # galaf's drop-in is for this one as well
+        whose = programs.whose      # systemd looks for a plain name in folders of its own
+    rendered = _rendered(renderer, path, programs, lambda text: None, whose)
+    return rendered and rendered[0]
 
 
 def _desktop_folder(home):
@@ -444,8 +470,8 @@ def _desktop_folder(home):
     return f"{home}/Desktop"
 
 
-def _own_files(top, below=True):
-    """The path of each menu entry in a folder, and those below it; None for what is beyond MOST."""
+def _own_files(top, own):
+    """The path of each file in a folder, and those below it, that Own is about; None for what is beyond MOST."""
     folders, seen = [top], 0
     while folders:
         with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
@@ -455,6 +481,6 @@ def _own_files(top, below=True):
                     yield None
                     return
                 if entry.is_dir(follow_symlinks=False):
-                    folders += [entry.path] if below else []
-                elif entry.name.endswith(".desktop"):
+                    folders += [entry.path] if own.below is not None and entry.name.endswith(own.below) else []
+                elif entry.name.endswith(own.endings):
                     yield Path(entry.path)
