@@ -63,6 +63,16 @@ serve() {
 # from_outside PORT: whether another machine reaches it.
 from_outside() { internet curl --silent --output /dev/null --max-time 3 "http://192.0.2.2:$1/"; }
 
+# logged_in ADDRESS PORT: another machine has a connection from that address to this one's port.
+logged_in() {
+    internet /usr/bin/python3 -c 'import socket, sys, time
+with socket.create_connection(("192.0.2.2", int(sys.argv[2])), 5, (sys.argv[1], 0)):
+    time.sleep(300)' "$1" "$2" 3>&- &
+    servers+=($!)
+    eventually 20 connected "$2" || complain "no connection to port $2"
+}
+connected() { ss -Htn state established "sport = :$1" | grep -q .; }
+
 # web PORT: alice fetches by the application curl.
 web() { as alice galaf curl --silent --max-time 5 "http://198.18.0.10:$1/"; }
 
@@ -127,6 +137,7 @@ all_of_it() {
     fails 7 from_outside 9999
     galaf_firewall stop >/dev/null
     cp /tmp/mine.json "$CONF"
+    logged_in 192.0.2.1 2222
     passes env SSH_CONNECTION='192.0.2.1 50000 192.0.2.2 2222' sh -c 'env -u SSH_CONNECTION galaf_setup --yes; exit $?'
     file_says "$CONF" '"root": "tcp dport 2222"'
     passes from_outside 2222
@@ -137,10 +148,24 @@ all_of_it() {
     file_says "$CONF" '"bob": "tcp dport 9999"'
     passes from_outside 9999
     fails 7 from_outside 2222
-    for nonsense in 'x 1 y 22' '192.0.2.1 1 192.0.2.2 99999' '192.0.2.1 1 192.0.2.2 22;22'; do
-        passes env SSH_CONNECTION="$nonsense" galaf_setup --show --all
+    for nonsense in 'x 1 y 22' '192.0.2.1 1 192.0.2.2 99999' '192.0.2.1 1 192.0.2.2 22;22' "$(printf 'a%.0s' {1..100000})"; do
+        passes timeout 20 env SSH_CONNECTION="$nonsense" galaf_setup --show --all
         says_not '"root": "tcp' '"root": ["tcp'
     done
+}
+
+@test "a program that says in the person's environment that one is logged in by ssh opens nothing" {
+    local said
+    serve root 2222
+    serve bob 9999
+    logged_in 192.0.2.1 2222
+    logged_in 192.0.2.1 9999
+    for said in '192.0.2.1 1 192.0.2.2 9999' '192.0.2.7 1 192.0.2.2 2222' '192.0.2.1 1 192.0.2.2 2223'; do
+        passes env SSH_CONNECTION="$said" sh -c 'env -u SSH_CONNECTION galaf_setup --show; exit $?'
+        says_not '"root": "tcp'
+    done
+    passes env SSH_CONNECTION='::ffff:192.0.2.1 1 ::ffff:192.0.2.2 2222' galaf_setup --show
+    says '"root": "tcp dport 2222"'
 }
 
 @test "--show prints the file that --yes writes, needs no root and changes nothing" {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 EPHEMERAL = 32768   # a UDP socket from here on may be a client's: net.ipv4.ip_local_port_range
 LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}   # TCP_LISTEN, TCP_CLOSE: net/tcp_states.h
+ESTABLISHED = "01"
 # DNS, over QUIC, TLS and multicast, LLMNR; SOCKS, squid, HTTP proxies, privoxy, Tor's
 RESOLVER_PORTS = {53, 784, 853, 5353, 5355, 8853}
 PROXY_PORTS = {1080, 3128, 8080, 8118, 8123, 8888, 9040, 9050, 9053, 9150}
@@ -49,15 +50,35 @@ def place(listener):
     return f"{address}:{listener.port} {listener.protocol}"
 
 
+def is_served(address, port):
+    """Whether a service of root's on a TCP port of this machine has a connection from an address, a text.
+
+    The sockets are root's: no other program listens on a port beside root, or accepts what root's socket is asked.
+    """
+    rows = [fields for table in ("tcp", "tcp6") for fields in _rows(table) if fields[7] == "0"]
+    return (any(fields[3] == LISTENING["tcp"] and _place(fields[1])[1] == port for fields in rows)
+            and any(fields[3] == ESTABLISHED and _place(fields[1])[1] == port and _place(fields[2])[0] == address
+                    for fields in rows))
+
+
 def _sockets():
-    """(protocol, address, port, inode) of each listening socket, of proc(5)'s net/tcp and its like."""
+    """(protocol, address, port, inode) of each listening socket."""
     for table, state in LISTENING.items():
-        path = Path("/proc/net", table)
-        for line in path.read_text(encoding="ascii").splitlines()[1:] if path.exists() else ():
-            fields = line.split()
-            address, port = fields[1].split(":")
+        for fields in _rows(table):
             if fields[3] == state:
-                yield table.rstrip("6"), decoded(address), int(port, 16), fields[9]
+                yield table.rstrip("6"), *_place(fields[1]), fields[9]
+
+
+def _rows(table):
+    """The fields of each socket in one of proc(5)'s net/tcp and its like."""
+    path = Path("/proc/net", table)
+    return [line.split() for line in path.read_text(encoding="ascii").splitlines()[1:]] if path.exists() else []
+
+
+def _place(text):
+    """The (address, port) of a field."""
+    address, port = text.split(":")
+    return decoded(address), int(port, 16)
 
 
 def decoded(text):

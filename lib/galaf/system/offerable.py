@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from ..config import conf, known
-from . import executables, flatpak
+from . import executables, flatpak, listeners, sessions
 
 
 def library(settings):
@@ -76,17 +76,28 @@ def taken(name, settings):
 def ssh_login():
     """(address, port of this machine) of the ssh connection that this is run through, or None.
 
-    sudo keeps the variable from its programs, and so it is looked for in whatever started this one.
+    sudo keeps the variable from its programs, and so it is looked for in whatever started this one.  Any program of
+    the person's may have set it: what it says counts where a service of root's has such a connection.
     """
     process = os.getpid()
     while process > 1:
         with contextlib.suppress(OSError, ValueError):      # another's process; no address
-            said = os.fsdecode(Path(f"/proc/{process}/environ").read_bytes())
-            found = re.search(r"(?:^|\0)SSH_CONNECTION=([^ %\0]+)\S* \d+ \S+ (\d{1,5})(?:\0|\Z)", said)
-            if found and 1 <= int(found[2]) <= 65535:
-                return str(ipaddress.ip_address(found[1])), int(found[2])
+            for found in _ssh_connections(process):
+                if listeners.is_served(*found):
+                    return found
         process = parent(process)
     return None
+
+
+def _ssh_connections(process):
+    """The (address, port) that a process's environment says in SSH_CONNECTION, see ssh(1)."""
+    with open(f"/proc/{process}/environ", "rb", buffering=0) as stream:
+        variables = os.fsdecode(stream.read(sessions.MOST)).split("\0")
+    for variable in variables:
+        words = variable.split(" ")
+        if variable.startswith("SSH_CONNECTION=") and len(words) == 4:
+            address = ipaddress.ip_address(words[0].removeprefix("SSH_CONNECTION=").partition("%")[0])
+            yield str(getattr(address, "ipv4_mapped", None) or address), int(words[3])
 
 
 def parent(process):
