@@ -468,6 +468,24 @@ JSON
     answers NOERROR web other.example
 }
 
+@test "a dnsmasq that is stopped stays so, whatever another program is called, and that one is left alone" {
+    service dnsmasq stop >/dev/null
+    install -m 755 /usr/bin/sleep /tmp/dnsmasq
+    as alice /tmp/dnsmasq 60 3>&- &
+    eventually 5 pgrep -x -u alice dnsmasq >/dev/null
+    pgrep -x -u alice dnsmasq >/run/dnsmasq/dnsmasq.pid
+    galaf_config --set '$.groups.web.domains' '["web.example", "other.example"]'
+    passes galaf_config
+    galaf_dns resolve
+    fails 1 pgrep -x -u dnsmasq dnsmasq
+    passes pkill -x -u alice dnsmasq
+    rm /tmp/dnsmasq
+    service dnsmasq start >/dev/null
+    eventually 5 answered_by_dnsmasq
+    answers NOERROR web other.example
+}
+answered_by_dnsmasq() { [ "$(ask web web.example)" = NOERROR ]; }
+
 @test "an entry with many domains is told from groups that are made with it" {
     names=$(seq --format '"host-%02.0f.a-rather-long-name.example"' --separator , 60)
     others=$(seq --format '"other-%g": null' --separator , 60)

@@ -5,15 +5,17 @@ NetworkManager runs one as its plug-in and reads /etc/NetworkManager/dnsmasq.d; 
 dnsmasq package runs one as a service and reads /etc/dnsmasq.d.  Both are pointed at the
 options by links, which go again with the package.
 """
+import contextlib
 import hashlib
 import os
 import pwd
 import re
+import signal
 from pathlib import Path
 
 from .. import paths
 from ..errors import GalafError
-from . import files, listed_names
+from . import daemons, files, listed_names
 from .run import CommandFailed, run
 
 OLDEST = "2.87"
@@ -21,7 +23,7 @@ SHIPPED = Path("/usr/share/galaf/NetworkManager")
 GENERATED = paths.STATE / "dnsmasq.d"
 READ = paths.RUNTIME / "options-read"       # the digest of the options that dnsmasq was last started anew for
 RESOLV_CONF = Path("/etc/resolv.conf")
-_NETWORK_MANAGER = Path("/usr/sbin/NetworkManager")
+_NETWORK_MANAGER, _DNSMASQ = Path("/usr/sbin/NetworkManager"), Path("/usr/sbin/dnsmasq")
 LINKS = {
     "NetworkManager": {
         Path("/etc/NetworkManager/conf.d/00-use-dnsmasq.conf"): SHIPPED / "conf.d/00-use-dnsmasq.conf",
@@ -278,19 +280,20 @@ def restart(name):
 
 def _restart(name):
     if name == "NetworkManager":
-        if not _running("NetworkManager"):
+        process = daemons.running(_NETWORK_MANAGER)
+        if not process:
             return
-        if _stumbles("NetworkManager"):
+        if _stumbles(process):
             run("service", "NetworkManager", "restart")
             return
         run("nmcli", "general", "reload", "conf")
         run("nmcli", "general", "reload", "dns-full")
-    elif name == "dnsmasq" and _running("dnsmasq"):
+    elif name == "dnsmasq" and _dnsmasq():
         run("env", "LC_ALL=C", "service", "dnsmasq", "restart")
 
 
-def _stumbles(name):
-    """Whether good options are refused in the locale that the running service was started in.
+def _stumbles(process):
+    """Whether good options are refused in the locale that a running service was started in.
 
     dnsmasq 2.91 takes an error that setlocale(3) met on its search for one in a
     connmark-allowlist.  Started anew, the service has the locale of galaf's drop-in.
@@ -298,7 +301,6 @@ def _stumbles(name):
     options = paths.GOOD / "dnsmasq.conf"
     if not options.exists():
         return False
-    process = run("pidof", "-s", name).strip()
     environment = Path(f"/proc/{process}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
     try:
         _test(options, [line for line in environment if re.match(r"(LANG|LC_\w+)=", line)])
@@ -312,17 +314,12 @@ def forget():
 
     No other dnsmasq is told: SIGHUP ends one that has just been started, as to check options.
     """
-    if service() is None:
-        return
-    try:
-        run("pkill", "--signal", "HUP", "--exact", "--pidfile", _PROCESS[service()], "dnsmasq")
-    except CommandFailed:
-        pass        # none runs yet, as at boot
+    process = _dnsmasq()
+    if process:
+        with contextlib.suppress(OSError):      # it has just ended
+            os.kill(process, signal.SIGHUP)
 
 
-def _running(name):
-    try:
-        run("pidof", name)
-    except CommandFailed:
-        return False
-    return True
+def _dnsmasq():
+    """The process of the dnsmasq that answers programs, or None."""
+    return daemons.noted(_PROCESS[service()], _DNSMASQ) if service() else None

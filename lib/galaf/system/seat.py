@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from ..errors import GalafError
-from . import labels
+from . import daemons, labels
 from .run import CommandFailed, run
 
 SHIPPED = Path("/usr/share/galaf")
@@ -81,7 +81,7 @@ def _tell(changed):
 
 def allowed():
     """What a program may change without a password, as phrases; tried as nobody: D-Bus hears known users alone."""
-    if _running("NetworkManager"):
+    if daemons.running("/usr/sbin/NetworkManager"):
         if re.search(r"^auth-polkit=(false|no|off|0)\b", run("NetworkManager", "--print-config"), re.MULTILINE):
             yield "do all that NetworkManager does, by auth-polkit=false in its configuration"
         if _reapplies():
@@ -113,10 +113,6 @@ def _reapplies():
     except CommandFailed as error:
         return "Access denied" not in error.said
     return True
-
-
-def _running(name):
-    return bool(run("pidof", name, ok=(0, 1)))
 
 
 def members():
