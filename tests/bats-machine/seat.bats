@@ -300,6 +300,24 @@ may() {
     on rm /usr/share/polkit-1/actions/desktop.policy
 }
 
+# elsewhere ACTION: the same of a program of alice's that is in no session.
+elsewhere() {
+    # shellcheck disable=SC2016     # for the shell there
+    on runuser --user alice -- sh -c 'pkcheck --process $$ --action-id "$0"' "$1"
+}
+
+@test "what riseup-vpn lets everybody do as root, a tunnel to a server of theirs, is an administrator's, also where nobody sits" {
+    tunnel=se.leap.bitmask.policy       # as Debian 12 and 13 have it
+    policy $tunnel | sed 's,<allow_any>no,<allow_any>yes,' | put /usr/share/polkit-1/actions/tunnel.policy
+    changes session
+    eventually 10 may $tunnel
+    passes elsewhere $tunnel
+    changes admin
+    fails 2 may $tunnel
+    fails 2 elsewhere $tunnel
+    on rm /usr/share/polkit-1/actions/tunnel.policy
+}
+
 # linked: which of galaf's links are there.
 linked() { on find /etc/polkit-1/rules.d /etc/dbus-1/system.d -name '*galaf*' -printf '%f '; }
 
