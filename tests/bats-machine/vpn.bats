@@ -285,6 +285,32 @@ by_gateway() {
 led_past() { [[ "$(on galaf_doctor names)" == *"/etc/resolv.conf points at 10.9.5.1"*"vpnc-script wrote it"* ]]; }
 as_before() { same "$(grep -v '^#' /run/machine/resolv.conf)" "$(on grep -v '^#' /etc/resolv.conf)"; }
 
+# elsewhere: alice, at the machine, has NetworkManager log in at another gateway, which nobody else has named.
+elsewhere() {
+    fails 4 on systemd-run --quiet --wait --pipe --collect -p PAMName=login -p User=alice -E XDG_SEAT=seat0 \
+        nmcli --wait 10 connection up gateway passwd-file /opt/secrets
+}
+
+@test "another gateway, by who brings the connection up: without domains it is asked, and galaf_doctor says so; with them it is not" {
+    passes on nmcli connection modify gateway vpn.data \
+        "gateway=vpn.example, protocol=anyconnect, cookie-flags=1, gateway-flags=1, gwcert-flags=1"
+    printf 'vpn.secrets.%s\n' cookie:secret gateway:198.18.0.20 gwcert:pin-sha256:AAAA | put /opt/secrets
+    conf nm-openconnect '"known"'
+    since=$(now)
+    elsewhere
+    eventually 10 asked_elsewhere || complain "nothing sent to it"
+    passes on galaf_doctor deputies
+    says warning "any program can have NetworkManager's openconnect log in at any address"
+    conf nm-openconnect '{ "known": "network-manager-openconnect", "domains": [ "vpn.example" ] }'
+    since=$(now)
+    elsewhere
+    denied 198.18.0.20
+    none "$since" "dst host 198.18.0.20 and tcp port 443"
+    passes on galaf_doctor deputies
+    says ok
+}
+asked_elsewhere() { [ -n "$(sent "$since" "dst host 198.18.0.20 and tcp port 443")" ]; }
+
 @test "DNS in wg-quick's file, with openresolv: galaf_doctor says before and after what it does; dnsmasq asks in its place" {
     conf root "$ROOT" nm-openvpn "$OWN"
     passes on sh -c 'dpkg --install /opt/openresolv_*.deb'

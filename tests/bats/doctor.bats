@@ -243,6 +243,18 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     : >/usr/sbin/winbindd
     finds warning deputies 'by $.users.root any program can have winbind look any name up, and send to any address'
     rm /usr/sbin/winbindd
+    mkdir -p /usr/lib/NetworkManager/VPN
+    [ ! -e /usr/lib/NetworkManager/VPN/nm-openconnect-service.name ]
+    : >/usr/lib/NetworkManager/VPN/nm-openconnect-service.name
+    id nm-openconnect 2>/dev/null || useradd --system nm-openconnect
+    galaf_config --set '$.users.root.domains' '[]'
+    galaf_config --set '$.users["nm-openconnect"]' '"known"'
+    passes galaf_config --yes
+    finds warning deputies "by \$.users.nm-openconnect any program can have NetworkManager's openconnect log in at any address"
+    galaf_config --set '$.users["nm-openconnect"]' '{ "known": "network-manager-openconnect", "domains": [ "web.example" ] }'
+    passes galaf_config --yes
+    finds ok deputies "/usr/lib/NetworkManager/VPN/nm-openconnect-service.name"
+    rm /usr/lib/NetworkManager/VPN/nm-openconnect-service.name
 }
 
 @test "services: a proxy of a user's, with and without an entry, and one that an application runs" {

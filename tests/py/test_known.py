@@ -111,8 +111,8 @@ def test_damage_is_told(tmp_path, monkeypatch):
 # Services of which no program but root's decides whom they reach: their servers are in their configuration, their peers
 # are who finds them, or who leads them has a password of theirs.
 LED_BY_NOBODY = set("""approx apt apt-listbugs boinc chrony clamav-freshclam cups-browsed davfs2 ddclient deluged dhcp
-dockerd fetchmail fwupd geoclue geoipupdate gerbera inadyn minidlna mosquitto network-manager
-network-manager-openconnect network-manager-openvpn nmbd ntpsec
+dockerd fetchmail fwupd geoclue geoipupdate gerbera inadyn minidlna mosquitto network-manager network-manager-openvpn
+nmbd ntpsec
 nut-client openconnect openntpd openvpn popularity-contest quasselcore rsyslog shairport-sync sharing sharing-dhcp
 snapclient snapd strongswan systemd-timesyncd tinc vpnc yggdrasil znc""".split())
 

@@ -29,6 +29,9 @@ DEPUTIES = (
     Deputy("/usr/sbin/key.dns_resolver", ("root",), None, "keyutils look any name up for the kernel"),
     Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
     Deputy("/usr/libexec/gvfsd", (), "tcp", "gvfs mount a file server at any address"),
+    # the gateway is one of a connection's secrets; with gateway-flags=1 a program of that person's answers for them
+    Deputy("/usr/lib/NetworkManager/VPN/nm-openconnect-service.name", ("nm-openconnect",), "tcp",
+           "NetworkManager's openconnect log in at any address, if its connection leaves its secrets to its user"),
     Deputy("/usr/lib/postfix/sbin/master", ("postfix",), "tcp", "Postfix mail to any address"),
     Deputy("/usr/sbin/nullmailer-send", ("mail",), "tcp", "Nullmailer mail to any address"),
     # wbinfo(1) asks by a socket that everyone may open: --dsgetdcname looks a name up, -I sends to an address
