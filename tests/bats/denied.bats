@@ -789,6 +789,22 @@ PY
     [ "$(stat -c %s /run/galaf-denied/1000)" -lt 700000 ]
 }
 
+@test "--mine: what others send from outside keeps nobody waiting" {
+    answering
+    fails 7 as bob fetch http://198.18.0.30:993/
+    /usr/bin/python3 -c '
+for number in range(60000):
+    one = f"{number >> 8}.{number & 255}"
+    print(f"add element inet galaf denied_in4 {{ 10.0.{one} . 192.0.2.2 . tcp . 1000 }}")
+    print(f"add element inet galaf denied_in6 {{ 2001:db8:{number:x}::1 . 2001:db8::2 . tcp . 1000 }}")' | passes nft -f -
+    start=$SECONDS
+    passes as bob galaf_denied --mine
+    says 198.18.0.30
+    [ $((SECONDS - start)) -le 10 ]
+    nft flush set inet galaf denied_in4
+    nft flush set inet galaf denied_in6
+}
+
 @test "--mine where nobody answers, or no rules are loaded: a plain word" {
     rm -rf /run/galaf-denied
     fails 1 as alice galaf_denied --mine

@@ -7,9 +7,12 @@ from . import answers, counters, denied, programs, watch
 TCP = 6
 
 
-def refusals(table, clear=False):
-    """([denied.Refusal], the newest last; [complaint]).  clear: True also removes them, in one with reading."""
-    counts, complaints = (counters.reset if clear else counters.read)(table, counters.present(table, denied.SETS))
+def refusals(table, clear=False, sets=denied.SETS):
+    """([denied.Refusal], the newest last; [complaint]).
+
+    clear: True also removes them, in one with reading; sets: the kernel's sets that are read.
+    """
+    counts, complaints = (counters.reset if clear else counters.read)(table, counters.present(table, sets))
     seen, now = watch.read(), time.time()
     programs.forget()
     found = [*denied.outgoing(counts, seen, answers.resolved(), now, executable), *denied.incoming(counts, now),

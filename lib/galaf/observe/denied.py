@@ -17,6 +17,7 @@ IN = ("denied_in4", "denied_in6")
 THROUGH = ("denied_through4", "denied_through6")
 MORE = ("denied_more", "denied_in_more")    # what is not listed, beyond someone's share
 SETS = OUT + IN + THROUGH + MORE
+OF_USERS = OUT + MORE[:1]       # others' packets could fill the rest
 TIMEOUT = 604800        # seconds that the ruleset keeps a refusal after its last packet: refused.TIMEOUT
 PROTOCOLS = {number: name[8:].lower() for name, number in vars(socket).items()
              if name.startswith("IPPROTO_") and number not in (0, 41, 255)}
