@@ -17,14 +17,17 @@ gpodder|gpodder|/usr/bin/gpodder||
 josm|org.openstreetmap.josm|josm||443
 '
 # Whose servers they ask for unasked; they find the tests' own.
-NAMES="tile.openstreetmap.org tileserver.gnome.org josm.openstreetmap.de api.openstreetmap.org"
+NAMES="tile.openstreetmap.org tileserver.gnome.org josm.openstreetmap.de api.openstreetmap.org discovery.syncthing.net
+discovery-v4.syncthing.net relays.syncthing.net odrs.gnome.org flathub.org
+page.example"
+PAGE=http://page.example/
 
 setup_file() {
     RELEASE=$(on sh -c '. /etc/os-release; echo $VERSION_ID')
     mkdir -p /run/machine/tree/opt/debs
     cp "$BATS_TEST_DIRNAME/../../build/real-debs-$RELEASE"/*.deb /run/machine/tree/opt/debs/
     passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io --force-depends /opt/debs/*.deb'
-    passes on sh -c "echo 198.18.0.10 $NAMES >>/etc/hosts"
+    passes on sh -c "echo 198.18.0.10 $(echo $NAMES) >>/etc/hosts"
     passes on loginctl enable-linger alice
     passes install "./$DEB"
     on mkdir -p /usr/local/share/applications /etc/firefox-esr
@@ -39,9 +42,11 @@ setup_file() {
 # listed: the applications by their known entries, a small one of X11's for the clock, and what the tests' own use.
 listed() {
     local name
-    for name in $(tried | cut -d '|' -f 1) gnome-weather; do passes on galaf_group add "$name"; done
+    for name in $(tried | cut -d '|' -f 1) gnome-weather gnome-software syncthing; do passes on galaf_group add "$name"; done
     passes on galaf_config --unset '$.groups.thunderbird.domains'       # the shipped entry has a provider's
     passes on galaf_config --set '$.groups.probe' '{"execv": ["/usr/bin/xev", "…"]}'
+    passes on galaf_config --set '$.groups.xterm' '{"execv": ["/usr/bin/xterm", "…"]}'
+    passes on galaf_config --set '$.groups.chat' '{"execv": ["/usr/bin/env", "…"]}'
     passes on galaf_config --yes
 }
 
@@ -53,11 +58,13 @@ session_of_hers() {
     passes on systemd-run --quiet --unit=xvfb -p User=alice Xvfb :9 -screen 0 1280x800x24 -nolisten tcp
     eventually 10 session "xdotool getdisplaygeometry"
     passes session 'systemctl --user set-environment DISPLAY=:9; systemd-run --user --quiet --unit=wm openbox'
+    passes session 'mkdir -p ~/.config; xdg-settings set default-web-browser firefox-esr.desktop'
 }
 
 # mail_account: one in each profile of Thunderbird's, which it has made itself: it takes no other by itself.
 mail_account() {
     local profile=/home/alice/.thunderbird
+    ! on test -e $profile/user.js || return 0
     behind 'gtk-launch thunderbird'
     eventually 60 on sh -c "ls $profile/*.default*/prefs.js >/dev/null 2>&1"
     end /usr/lib/thunderbird/
@@ -150,10 +157,104 @@ every_way() {
 
 @test "a link: xdg-open and gio open start the browser in its group" {
     for way in xdg-open 'gio open'; do
-        session 'xdg-settings set default-web-browser firefox-esr.desktop'
         starts firefox-esr firefox-esr 80 "$way http://198.18.0.10/"
         end firefox-esr
     done
+}
+
+# leads_to_firefox COMMAND ...: has Firefox ask for a page, as often as it takes, and all of Firefox is in its group.
+leads_to_firefox() {
+    since=$(now)
+    eventually 90 led_to_firefox "$@" || { picture "not-${*: -1}"; complain "$*: no packet" "$(on ps -u alice -o rgroup,args)"; }
+    same firefox-esr "$(groups firefox-esr)" "$*"
+    end firefox-esr
+}
+led_to_firefox() {
+    [ -n "$(groups firefox-esr)" ] || "$@" || true
+    sleep 3
+    asked 80
+}
+
+# picture NAME: of the screen, in her home.
+picture() { session "import -window root ~/'$1.png'"; }
+
+# click TITLE X Y: in the window of that title.
+click() { session "xdotool search --onlyvisible --name '$1' windowactivate --sync %1 mousemove --window %1 $2 $3 click 1"; }
+
+@test "a link in a message: a click on it in Thunderbird starts Firefox in its group" {
+    mail_account
+    put /home/alice/letter.eml <<END
+From: bob@mail.example
+To: alice@mail.example
+Subject: One link
+MIME-Version: 1.0
+Content-Type: text/html; charset=utf-8
+
+<html><body><a href="$PAGE" style="display:block;font:bold 90px sans-serif">Here it is, here it is, here it is, here it is</a></body></html>
+END
+    behind 'gtk-launch thunderbird /home/alice/letter.eml'
+    eventually 90 session "xdotool search --onlyvisible --name 'One link'" || { picture no-letter; complain "no message"; }
+    sleep 5
+    picture letter
+    leads_to_firefox click 'One link' 300 450
+    same thunderbird "$(groups /usr/lib/thunderbird/)"
+    end /usr/lib/thunderbird/
+}
+
+@test "a link in a terminal, Xfce's: clicked with Ctrl held" {
+    behind "xfce4-terminal --disable-server --title links --font 'Monospace 24' -x sh -c 'yes $PAGE | head -n 12; sleep 600'"
+    eventually 30 session 'xdotool search --onlyvisible --name links'
+    leads_to_firefox session 'xdotool search --onlyvisible --name links windowactivate --sync %1
+        xdotool mousemove 150 150 sleep 0.5 keydown ctrl sleep 0.5 mousemove_relative 3 3 sleep 0.5 click 1 sleep 0.5 keyup ctrl'
+    same alice "$(groups xfce4-terminal)"
+    end xfce4-terminal
+    end 'sleep 600'
+}
+
+@test "a link typed in a terminal, xterm: in no group, and in a group of its own" {
+    local start
+    for start in /usr/bin/xterm 'galaf xterm'; do
+        behind "$start"
+        eventually 30 session 'xdotool search --onlyvisible --class xterm'
+        leads_to_firefox session "xdotool search --onlyvisible --class xterm windowactivate --sync %1 type 'xdg-open $PAGE
+'"
+        picture terminal
+        same "$([ "$start" = /usr/bin/xterm ] && echo alice || echo xterm)" "$(groups xterm)"
+        end xterm
+    done
+}
+
+@test "a link by the portal, with GTK's windows behind it; in a group it is refused, but by a proxy of the bus" {
+    local ask="gdbus call --session --timeout 60 -d org.freedesktop.portal.Desktop -o /org/freedesktop/portal/desktop \
+        -m org.freedesktop.portal.OpenURI.OpenURI '' $PAGE '{}'"
+    passes session 'mkdir -p ~/.config/xdg-desktop-portal && printf "[preferred]\ndefault=gtk\n" >~/.config/xdg-desktop-portal/portals.conf'
+    leads_to_firefox session "$ask"
+    fails 1 session "galaf chat $ask"
+    says "Portal operation not allowed: Unable to open /proc/" /root
+    same "" "$(groups firefox-esr)"
+    passes session 'systemd-run --user --quiet --unit=portals xdg-dbus-proxy unix:path=/run/user/1000/bus /run/user/1000/portals'
+    eventually 10 on test -S /run/user/1000/portals
+    leads_to_firefox session "galaf chat env DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/portals $ask"
+    passes session 'systemctl --user stop portals.service'
+    passes on pgrep -u alice -f xdg-desktop-portal-gtk
+}
+
+@test "what starts with the session: GNOME Software" {
+    session 'systemctl --user set-environment XDG_CURRENT_DESKTOP=GNOME; systemctl --user daemon-reload'
+    since=$(now)
+    passes session 'systemctl --user start app-org.gnome.Software@autostart.service'
+    eventually 90 asked 443 || complain "no packet" "$(on ps -u alice -o rgroup,args)" "$(on journalctl -q -b --no-pager -n 30)"
+    same gnome-software "$(groups /usr/bin/gnome-software)"
+    end /usr/bin/gnome-software
+}
+
+@test "a unit of the user's systemd, which a package brings and locks down: Syncthing" {
+    since=$(now)
+    passes session 'systemctl --user start syncthing.service'
+    eventually 60 asked 443 || complain "no packet" "$(on journalctl -q -b --no-pager -n 30)"
+    same syncthing "$(groups /usr/bin/syncthing)"
+    passes session 'systemctl --user stop syncthing.service'
+    same "" "$(groups /usr/bin/syncthing)" "what goes on after it was stopped"
 }
 
 @test "D-Bus: two of GNOME's applications, by their names on the bus" {
@@ -163,6 +264,35 @@ every_way() {
         same "gnome-${name,,}" "$(groups "gnome-${name,,}")" "$name"
         end "gnome-${name,,}"
     done
+}
+
+# The runtime is $APPIMAGE's, any one's of type 2, since Debian has none.
+@test "an AppImage, unpacked as the manual says, starts in its group; in a home it is refused" {
+    local some=/home/alice/Some.AppImage
+    [ -n "${APPIMAGE:-}" ] || skip "APPIMAGE names none"
+    cp "$APPIMAGE" /run/machine/tree/opt/an.AppImage
+    passes on chmod 755 /opt/an.AppImage
+    passes on mkdir -p /opt/dir
+    put /opt/dir/AppRun <<'END'
+#!/bin/sh
+fetched=$(curl -sS -m 3 http://198.18.0.10/ 2>/dev/null | head -c 11)
+echo "$(id -gn) [$*] ${fetched:-nothing}" >>~/some.log
+END
+    put /opt/dir/some.desktop <<<$'[Desktop Entry]\nType=Application\nName=Some\nExec=some %u\nIcon=some'
+    passes on sh -c "chmod 755 /opt/dir/AppRun && mksquashfs /opt/dir /opt/some.squashfs -quiet -no-progress -all-root &&
+        head -c \$(/opt/an.AppImage --appimage-offset) /opt/an.AppImage | cat - /opt/some.squashfs >$some && chown alice $some"
+    passes session "chmod +x $some && $some --appimage-extract"
+    passes on sh -c 'cp -r /home/alice/squashfs-root /opt/some && chown -R root:root /opt/some && chmod -R a+rX,go-w /opt/some'
+    fails 1 on galaf_config --set '$.groups.some' "{\"execv\": [\"$some\", \"…\"]}"
+    says "\$.groups.some.execv[0]" /home/alice
+    passes on galaf_config --set '$.groups.some' '{"execv": ["/opt/some/AppRun", "…"], "rule": "tcp dport 80"}'
+    passes on galaf_config --yes
+    passes on sh -c 'sed s,^Exec=some,Exec=/opt/some/AppRun, /opt/some/some.desktop >/usr/local/share/applications/some.desktop'
+    passes on galaf_desktop update
+    session 'gtk-launch some x:y'
+    eventually 20 on grep -qF 'some [x:y] 198.18.0.10' /home/alice/some.log || complain "$(on cat /home/alice/some.log)"
+    session '/opt/some/AppRun by-its-path'
+    on grep -qF 'alice [by-its-path] nothing' /home/alice/some.log || complain "$(on cat /home/alice/some.log)"
 }
 
 # panel: Xfce's, with a menu of its own kind that has Firefox alone.
