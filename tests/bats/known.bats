@@ -81,6 +81,7 @@ PY
     passes galaf_group known --installed
     says "git " "curl "
     says_not "chromium"
+    same false "$(galaf_group known --json sshd | jq '.[] | select(.name == "sshd") | .configured')" "what nobody may reach"
     passes galaf_group known browser
     says "epiphany-browser"
     passes galaf_group known timesyncd
@@ -108,17 +109,32 @@ PY
     [[ $output =~ ^group\ curl\ made,\ gid\ [0-9]+:\ run\ galaf_config$ ]] || complain "$output"
 }
 
-@test "add: a user's entry; one that is there is left as it is, and what is known of it shown" {
+@test "add: a user's entry, and beside one that is there; where both can't stand in one, what is lacking is said" {
     passes galaf_group add apt
     file_says "$CONF" '"users": {' '"_apt": {' 'deb.debian.org'
     passes galaf_config --yes
     says "user _apt: new"
     before=$(cat "$CONF")
     fails 1 galaf_group add apt
-    says "$CONF: \$.users._apt: is there already, and was left as it is" 'deb.debian.org'
+    says "$CONF: \$.users._apt: has all of apt already; nothing was changed"
     same "$before" "$(cat "$CONF")"
     fails 1 as alice galaf_group add git
     says "needs root"
+
+    cp "$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json" "$CONF"
+    has_of_roots() { galaf_group known --json | jq --compact-output '[.[] | select(.account == "root") | select(.configured) | .name]'; }
+    same '["dhcp"]' "$(has_of_roots)"
+    passes galaf_group known network-manager
+    says "other rules" "of that \$.users.root in $CONF lacks the rule \"tcp dport 80\"; the domain network-test.debian.org"
+    fails 1 galaf_group add network-manager
+    says "$CONF: \$.users.root: is there already, and was left as it is" 'it lacks the rule "tcp dport 80"; the domain network-test.debian.org'
+    passes galaf_group add cups-browsed
+    says "It stands beside what \$.users.root had. Over IPv4 alone, as its \"families\" say."
+    passes galaf_config --yes
+    same '["cups-browsed","dhcp"]' "$(has_of_roots)"
+    file_says "$CONF" '"comment": "DHCP. '
+    passes nft list chain inet galaf user_root
+    says "udp sport 68 udp dport 67" "tcp dport 631"
 }
 
 @test "add: what others may reach is never granted unasked" {

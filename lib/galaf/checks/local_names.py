@@ -42,7 +42,7 @@ def told(one, folder):
     """The Result for a Finder that has no rule; folder: of the active generation."""
     if one is not AVAHI:
         return Result(WARNING, f"{one.user} has no rule for {one.protocol} {one.port}: {one.lacks}",
-                      f"sudo galaf_group add {one.known}, which shows the rule where {one.user} has an entry, {AGAIN}")
+                      f"sudo galaf_group add {one.known}, {AGAIN}")
     waits = "" if answered(folder) else ", and whoever looks one up waits 5 seconds, until sudo galaf_config was run"
     return Result(WARNING, f"avahi-daemon runs without its entry: {one.lacks}{waits}",
                   f"sudo galaf_group add --inbound avahi, {AGAIN}; or, where nothing is to be found, "

@@ -6,7 +6,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from . import jsontext, known
+from . import beside, jsontext, known
 
 INBOUND = "what others may reach of this machine"
 PLACEHOLDER = ["example.org"]       # the shipped file's, for Thunderbird's provider
@@ -60,11 +60,10 @@ def entries(library, settings, asked=()):
 
 
 def roots(library, settings, asked=()):
-    """The names of root's known entries that the file says nothing of: one entry holds all of root's rules."""
+    """The names of root's known entries of which the file lacks something: one entry holds all of root's rules."""
     root = settings.users.get("root")
-    had = {rule.text for rule in root.rules} if root else set()
     return [each.name for each in library if (each.section, each.account) == ("users", "root")
-            and each.name not in asked and not had.issuperset(known.matches(each.entry.get("rule", [])))]
+            and each.name not in asked and not (root and not beside.lacks(each, root))]
 
 
 def inbound(library, settings, ssh=None, asked=()):
@@ -76,7 +75,7 @@ def inbound(library, settings, ssh=None, asked=()):
     for each in library:
         if ssh and each.name == "sshd":
             each = dataclasses.replace(each, inbound={"root": f"tcp dport {ssh[1]}"})
-        if each.inbound and _may_serve(each, settings) and not _served(each, settings):
+        if each.inbound and _may_serve(each, settings) and not served(each, settings):
             by_ssh = ssh is not None and each.name == "sshd"
             found.append(Offer(each, True, by_ssh, f"you are logged in by it, from {ssh[0]}" if by_ssh else ""))
     return [offer for offer in found if offer.key not in asked or offer.taken]
@@ -87,7 +86,7 @@ def _may_serve(each, settings):
     return each.section != "groups" or each.account in settings.groups
 
 
-def _served(each, settings):
+def served(each, settings):
     """Whether the file lets others reach each port of it, whoever these are."""
     return all(_numbers(known.matches(rules)) <= _numbers([rule.text for rule in settings.inbound.get(name, ())])
                for name, rules in each.inbound.items())
