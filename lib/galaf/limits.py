@@ -7,3 +7,4 @@ LAST_GROUP = "galaf-last"       # has the last one of GIDS: see accounts.allot()
 MAX_ID = 0xFFFF                 # the mark holds 16 bits of each id
 TOLD_GROUP = 30000              # of nfnetlink_log (NFLOG), by which galaf_denied --tell hears of refusals
 CAPTURE_GROUPS = range(30001, 65536)    # of the same, galaf_tcpdump's; others' rules are likely to use small ones
+STRANGER = 65533                # uid and gid that Debian gives to no one: Policy 9.2.2; galaf_doctor's tries have them

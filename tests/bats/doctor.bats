@@ -37,6 +37,7 @@ finds() {
 
 @test "a machine as it should be: nothing is broken, in a few seconds, and nothing leaves it" {
     before=$(wire_packets)
+    galaf_denied --clear >/dev/null
     began=$SECONDS
     passes galaf_doctor
     says_not broken warning
@@ -49,6 +50,14 @@ finds() {
 import json, sys
 rows = json.load(sys.stdin)
 assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in rows}) >= 20, rows' <<<"$output"
+    # What it tried is no refusal that somebody has to look at.
+    passes galaf_denied
+    same "nothing was refused" "${lines[0]}"
+    says "galaf_doctor: what it tried itself was refused "
+    fails 7 in_group echo fetch http://198.18.0.10/
+    passes galaf_denied
+    says echo 198.18.0.10 "galaf_doctor: "
+    says_not 203.0.113.113 galaf-doctor.invalid
     fails 2 galaf_doctor nonsense
     fails 1 as alice galaf_doctor
     says "needs root"

@@ -172,6 +172,11 @@ def fits(refusal, user, group, since, program=None):
     return user in (None, user_name, str(uid)) and group in (None, group_name, str(gid))
 
 
+def of_doctor(refusal):
+    """Whether it is of a try of galaf_doctor's."""
+    return labels.is_doctor(refusal.mark)
+
+
 def protocol_name(number):
     """tcp, udp, icmp ...; an unknown one as its number."""
     return PROTOCOLS.get(number, str(number))

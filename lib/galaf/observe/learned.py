@@ -15,7 +15,7 @@ from .. import paths, trial
 from ..config import conf, known
 from ..errors import GalafError
 from ..render import ruleset
-from ..system import files, labels, lock, probe
+from ..system import files, labels, lock
 from . import collect, denied, mine, proposals, special, suggest
 
 FILE = paths.STATE / "learned.json"
@@ -154,7 +154,7 @@ def uses(data, refusals, file, proposed=proposals.entry_for):
             left[special.THROUGH].append(f"{_what(one)}, by {one.source}")
         elif one.way == "in":
             left.setdefault("from outside, what is asked about below", []).append(f"{_what(one)}, by {one.source}")
-        elif not probe.is_own(one):
+        elif not denied.of_doctor(one):
             for place, entry, why in _places(one, configuration, proposed):
                 if place:
                     wanted.setdefault(place, (entry, []))[1].append(one)

@@ -11,7 +11,7 @@ import re
 from .. import mark as marks
 from ..config import conf
 from ..render import dnsmasq, ruleset
-from ..system import labels, probe
+from ..system import labels
 from . import denied, special
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -114,7 +114,7 @@ def by_application(refusals, gid_range):
     """({(kind, name): refusals}, remarks): who has to be given what; kind: "groups" or "users"."""
     found, nameless = {}, set()
     for one in refusals:
-        if one.way not in ("out", "name") or probe.is_own(one):
+        if one.way not in ("out", "name") or denied.of_doctor(one):
             continue
         place = application(one.mark, gid_range)
         if place is None:

@@ -4,8 +4,11 @@ import functools
 import grp
 import pwd
 
+from .. import limits
 from .. import mark as marks
 from ..errors import GalafError
+
+DOCTOR = "galaf_doctor"     # who tries what should be refused
 
 
 @functools.lru_cache(maxsize=None)
@@ -45,13 +48,20 @@ def asked(user, group):
     return "1" if user in ("0", "root", "daemon") else user, group
 
 
+def is_doctor(mark):
+    """Whether a mark is of galaf_doctor's tries: of an id that is nobody's."""
+    return mark == marks.encode(limits.STRANGER, limits.STRANGER) and user_name(limits.STRANGER).isdigit()
+
+
 def describe(mark):
-    """(user, group) of a mark, as names; ("unmarked", "") for 0.
+    """(user, group) of a mark, as names; ("unmarked", "") for 0, (DOCTOR, "") for galaf_doctor's tries.
 
     nft alone marks with application groups only, so that another user's gid 0 is no group.
     """
     if mark == marks.UNMARKED:
         return "unmarked", ""
+    if is_doctor(mark):
+        return DOCTOR, ""
     gid, uid = marks.decode(mark)
     return user_name(uid), group_name(gid) if gid or uid == 1 else ""
 

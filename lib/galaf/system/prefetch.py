@@ -11,14 +11,13 @@ import ipaddress
 import sys
 import time
 
-from .. import generation
+from .. import generation, limits
 from ..config import conf
 from ..render import ruleset
 from . import accounts, localnames
 from .run import CommandFailed, run
 
 SECONDS = 10        # most time for all of it
-NOBODYS = 65533     # a gid that Debian gives to no one: Policy 9.2.2
 AT_ONCE = 16        # processes
 NAMES = 20          # of one process
 PATIENCE = 2        # seconds for a name server that was just started to learn whom to ask
@@ -97,7 +96,7 @@ def _identity(entry, ids):
     """setpriv's options for an entry's own id; a user's has a gid that the user has not, so that nobody traces it."""
     if entry.place[0] == "groups":
         return ("--regid", str(ids.of(entry)), "--clear-groups")
-    return ("--reuid", str(ids.of(entry)), "--regid", str(NOBODYS), "--clear-groups")
+    return ("--reuid", str(ids.of(entry)), "--regid", str(limits.STRANGER), "--clear-groups")
 
 
 def _ask(identity, names, deadline):

@@ -9,7 +9,7 @@ from .. import limits, mark
 from ..observe import counters
 from ..system.run import run
 
-STRANGER = 65533    # uid and gid that Debian gives to no one: Policy 9.2.2; nobody is some services'
+STRANGER = limits.STRANGER      # nobody is some services'
 BY_EBPF = mark.encode(STRANGER, STRANGER)   # nft alone marks no id that the machine does not have
 ADDRESSES = {4: "203.0.113.113", 6: "2001:db8:ffff::113"}   # for documentation, nobody's: RFC 5737, RFC 3849
 PORT = 9            # discard
@@ -155,11 +155,6 @@ def refused(table, family):
     counts, _ = counters.read(table, [name])
     return sum(count.packets for count in counts.get(name, ())
                if count.key in [(one, ADDRESSES[family], TCP, PORT) for one in (BY_EBPF, mark.UNMARKED)])
-
-
-def is_own(refusal):
-    """Whether a denied.Refusal is of a try made here."""
-    return refusal.mark == BY_EBPF
 
 
 def ask_name(server, more=b"", seconds=SECONDS):
