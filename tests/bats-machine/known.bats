@@ -153,6 +153,78 @@ file_of() {
     says 'by $.groups.gvfs any program can have gvfs mount a file server at any address'
 }
 
+# by_smbclient: a file of the server's that the one before has.
+by_smbclient() { alice "galaf smbclient -N //192.168.7.7/share -c 'get file -'"; }
+by_gvfs() { file_of gvfs 'gio mount -a smb://192.168.7.7/share; gio cat smb://192.168.7.7/share/file'; }
+
+@test "Samba in the office alone, by smbclient and gvfs: not a packet elsewhere, and what was open ends when the machine leaves" {
+    start_rogue
+    passes on nmcli connection add type ethernet con-name office ifname eth0 autoconnect no
+    echo '{ "networks": { "office": { "connection": [ "office" ] } }, "users": { "dnsmasq": "known" }, "groups": {
+        "gvfs": { "known": "gvfs", "on": [ "office" ] }, "smbclient": { "known": "smbclient", "on": [ "office" ] } } }' |
+        put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    passes on systemctl restart user@1000
+    since=$(now)
+    for way in by_smbclient by_gvfs; do
+        run $way
+        says_not "file of the server's"
+    done
+    none "$since" "dst host 192.168.7.7 and tcp dst port 445"
+
+    passes on nmcli connection up office
+    there "eth0: office"
+    for way in by_smbclient by_gvfs; do
+        run $way
+        says "a file of the server's"
+    done
+    rm -f /run/machine/tree/home/alice/{heard,left}
+    alice "{ echo 'get file -'; until [ -e left ]; do sleep 0.1; done; echo 'get file -'; } |
+        galaf smbclient -N //192.168.7.7/share >heard 2>&1" 3>&- &
+    held=$!
+    eventually 20 grep -q "a file of the server's" /run/machine/tree/home/alice/heard
+    sleep 0.5       # an acknowledgement may come late
+    left=$(now)
+    passes on nmcli connection up wired
+    there "eth0: none that the file names"
+    alice 'touch left'
+    run wait "$held"
+    same 1 "$(grep -c "a file of the server's" /run/machine/tree/home/alice/heard)" "how often the file was read"
+    run by_gvfs
+    says_not "file of the server's"
+    none "$left" "dst host 192.168.7.7 and tcp dst port 445"
+    forget_tries
+    tried
+    none "$since" "$ROGUE"
+    passes on systemctl disable --quiet --now rogue.service
+}
+
+@test "behind a proxy: git, curl and apt reach it and nothing else, by what the file says once; --suggest names its port" {
+    proxy
+    url=http://198.18.0.20:3128
+    echo '{ "config": { "defaults": { "rule": "ip daddr 198.18.0.20 tcp dport 3128",
+                "env": { "set": { "http_proxy": "'$url'", "https_proxy": "'$url'" } } } },
+        "users": { "_apt": {}, "dnsmasq": "known" },
+        "groups": { "curl": { "execv": [ "/usr/bin/curl", "…" ] }, "git": { "execv": [ "/usr/bin/git", "…" ] } } }' |
+        put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    since=$(now)
+    passes alice 'galaf curl -sS -m 5 http://web.example/a'
+    says web.example
+    alice 'galaf git ls-remote http://web.example/b; galaf curl -sS -m 5 https://web.example/' || true
+    echo 'deb [trusted=yes] http://web.example/c ./' | put /etc/apt/sources.list.d/c.list
+    on apt-get -q update -o Acquire::http::Proxy=$url -o Acquire::Retries=0 || true
+    on rm /etc/apt/sources.list.d/c.list
+    proxied "GET http://web.example/a" "GET http://web.example/b/info/refs" "CONNECT web.example:443" "GET http://web.example/c/" ||
+        complain "$(on galaf_denied)"
+    fails 7 alice 'galaf curl -sS -m 5 --noproxy "*" http://198.18.0.10/'
+    fails 7 alice "/usr/bin/curl -sS -m 5 -x $url http://web.example/"
+    none "$since" "not ($LINK or ($QUERIES) or (dst host 198.18.0.20 and tcp dst port 3128))"
+    passes on galaf_denied --suggest
+    says "198.18.0.20 tcp 3128 is a web proxy's port"
+    kill "$(cat /tmp/proxy.pid)"
+}
+
 # asked COMMAND-LINE: alice's programs ask a service; what of the other machine's, or about the names asked for, leaves.
 asked() {
     since=$(now)

@@ -206,6 +206,56 @@ from_prefix() {
     passes on systemctl stop unlisted
 }
 
+# heard GROUP: what an application of alice's hears when it asks the link, each way on a line.
+heard() {
+    alice "for kind in ssdp wsd kdeconnect mdns mdns-group; do
+        echo \$kind \$(galaf $1 /usr/bin/python3 /srv/galaf/tests/bypass/link.py ask \$kind 192.168.8.2) &
+    done; wait" | sort
+}
+
+teardown() { [ -z "${answers:-}" ] || kill "$answers"; }
+
+@test "\"discovery\": by SSDP, WS-Discovery, KDE Connect and mDNS an application hears who answers it, on its network; others hear nobody" {
+    every="kdeconnect mdns mdns-group ssdp wsd"
+    ports="udp dst port 1716 or udp dst port 1900 or udp dst port 3702 or udp dst port 5353"
+    internet ip addr add 192.168.8.1/24 dev eth0
+    passes on nmcli connection add type ethernet con-name den ifname eth0 autoconnect no ipv4.method manual \
+        ipv4.addresses 192.168.8.2/24 ipv4.gateway 192.168.8.1 ipv6.method disabled
+    passes on galaf_config --set '$.networks.den' '{ "connection": [ "den" ] }'
+    for group in finder other; do
+        passes on galaf_config --set "\$.groups.$group" '{ "execv": [ "/usr/bin/env", "…" ], "on": [ "den" ],
+            "rule": "udp dport { 1716, 1900, 3702, 5353 }" }'
+    done
+    passes on galaf_config --set '$.groups.finder.discovery' true
+    passes on galaf_config --yes
+    internet /usr/bin/python3 "$BATS_TEST_DIRNAME/../bypass/link.py" answer 192.168.8.1 >/run/machine/answers 2>&1 3>&- 4>&- &
+    answers=$!
+    eventually 20 grep -q answers /run/machine/answers
+    since=$(now)
+    run heard finder
+    says_not answered       # it has no such address, and there it holds for nothing
+    none "$since" "$ports"
+
+    since=$(now)
+    passes on nmcli connection up den
+    there "eth0: den"
+    run heard finder
+    # shellcheck disable=SC2086     # several
+    same "$(printf '%s answered\n' $every)" "$output"
+    run heard other
+    # shellcheck disable=SC2086
+    same "$(printf '%s nothing\n' $every)" "$output"
+    forget_tries
+    tried
+    # Who answers what nobody may hear is told so.
+    none "$since" "not ($LINK or ($QUERIES) or $ports or (dst host 192.168.8.1 and icmp[0] = 3))"
+    none "$since" "$ROGUE"
+    echo "# asked: $(sent "$since" "$ports" | count) packets; the rogue's: $(tries) tries, $(sent "$since" "$ROGUE" | count) packets" >&3
+    passes on nmcli connection up "Home: Büro\\2"
+    there "eth0: home"
+    passes on galaf_config --rollback
+}
+
 @test "addresses, prefixes, a suspend, NetworkManager's and other firewalls' restarts open nothing and lose nothing" {
     since=$(now)
     passes on sysctl -qw net.ipv6.conf.eth0.use_tempaddr=2

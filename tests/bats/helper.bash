@@ -72,6 +72,22 @@ others() {
         xargs -0 dpkg --install --force-unsafe-io --force-depends >/tmp/said 2>&1 || { cat /tmp/said; return 1; }
 }
 
+# proxy: a web proxy of the internet's, at 198.18.0.20:3128.  proxied WORDS ...: a line of its log has each of them.
+proxy() {
+    others tinyproxy-bin
+    echo nameserver 192.0.2.1 >/tmp/proxy.resolv
+    printf '%s\n' 'Port 3128' 'Listen 198.18.0.20' 'LogFile "/tmp/proxy.log"' 'LogLevel Info' 'PidFile "/tmp/proxy.pid"' \
+        'MaxClients 9' >/tmp/proxy.conf
+    internet unshare --mount sh -c 'mount --bind /tmp/proxy.resolv /etc/resolv.conf; tinyproxy -c /tmp/proxy.conf' 3>&- 4>&-
+    eventually 20 internet bash -c 'true <>/dev/tcp/198.18.0.20/3128' || complain "no proxy"
+}
+proxied() {
+    local words
+    for words in "$@"; do
+        grep -qF -- "$words" /tmp/proxy.log || complain "the proxy was not asked: $words" "$(cat /tmp/proxy.log)"
+    done
+}
+
 # silent: alice runs a program, quiet, from a file system of her own that then answers nobody; its process is $silent,
 # its file is there for others as $silent_file.  speaks: all of that ends.
 silent() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Questions to everybody on a link, and who answers them there.
 
-usage: link.py answer ADDRESS    answers SSDP, WS-Discovery and KDE Connect until it is ended
+usage: link.py answer ADDRESS    answers SSDP, WS-Discovery, KDE Connect and mDNS until it is ended
        link.py ask KIND ADDRESS    asks from an address; prints what comes, else "nothing"
        link.py browse ADDRESS    prints the names of _http._tcp.local, by python3-zeroconf
        link.py publish ADDRESS    has one of them, by python3-zeroconf, until it is ended
@@ -23,11 +23,17 @@ http://schemas.xmlsoap.org/ws/2005/04/discovery/%s</a:Action><a:MessageID>urn:uu
 <s:Body><d:%s/></s:Body></s:Envelope>"""
 PHONE = (b'{"id":1,"type":"kdeconnect.identity","body":{"deviceId":"%s","deviceName":"%s","protocolVersion":7,'
          b'"tcpPort":1716}}\n')
+# Who has _http._tcp.local, a PTR record (RFC 6762)?  What television says to who asks from any port (6.7), to all.
+HTTP, TELEVISION = b"\x05_http\x04_tcp\x05local\0", b"\0\x0c\0\1\0\0\0\x0a\0\x0d\x0atelevision\xc0\x0c"
+WHO = b"ga\0\0\0\1\0\0\0\0\0\0" + HTTP + b"\0\x0c\0\1"
+ALONE = b"ga\x84\0\0\1\0\1\0\0\0\0" + HTTP + b"\0\x0c\0\1\xc0\x0c" + TELEVISION
+TO_ALL = b"\0\0\x84\0\0\0\0\1\0\0\0\0" + HTTP + TELEVISION
 # Of each: the port, the group or broadcast, the port that is asked from, the question, the answer.
 KINDS = {"ssdp": (1900, "239.255.255.250", 0, MSEARCH, FOUND),
          "wsd": (3702, "239.255.255.250", 0, SOAP % (b"Probe", 1, b"Probe"),
                  SOAP % (b"ProbeMatches", 2, b"ProbeMatches")),
-         "kdeconnect": (1716, "255.255.255.255", 1716, PHONE % (b"desk", b"desk"), PHONE % (b"phone", b"phone"))}
+         "kdeconnect": (1716, "255.255.255.255", 1716, PHONE % (b"desk", b"desk"), PHONE % (b"phone", b"phone")),
+         "mdns": (5353, "224.0.0.251", 0, WHO, ALONE), "mdns-group": (5353, "224.0.0.251", 5353, WHO, TO_ALL)}
 
 
 def member(port, group, address):
@@ -45,23 +51,31 @@ def member(port, group, address):
 def answer(address):
     """Answers each question to where it comes from, from a port of its own as many devices do."""
     waiting = selectors.DefaultSelector()
-    for port, group, _, question, said in KINDS.values():
-        waiting.register(member(port, group, address), selectors.EVENT_READ, (question, said))
+    for kind, (port, group, _, question, said) in KINDS.items():
+        if kind != "mdns-group":
+            waiting.register(member(port, group, address), selectors.EVENT_READ, (port, question, said))
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     out.bind((address, 0))
     print("answers", flush=True)
     while True:
         for key, _ in waiting.select():
             asked, where = key.fileobj.recvfrom(9000)
-            question, said = key.data
-            if asked.split()[0] == question.split()[0]:       # gssdp-discover's has other lines
+            port, question, said = key.data
+            if asked.split()[0] != question.split()[0]:       # gssdp-discover's has other lines
+                continue
+            if port != 5353:
                 out.sendto(said, where)
+            elif where[1] != port:
+                key.fileobj.sendto(said, where)
+            else:
+                key.fileobj.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+                key.fileobj.sendto(TO_ALL, ("224.0.0.251", port))
 
 
 def ask(kind, address):
     """Asks once, by the link with an address, and prints what comes."""
     port, group, own, question, said = KINDS[kind]
-    with member(own, "255", address) as sock:
+    with member(own, group if own else "255", address) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         sock.settimeout(2)
         sock.sendto(question, (group.replace("255.255.255.255", address.rpartition(".")[0] + ".255"), port))
