@@ -11,7 +11,7 @@ from collections import namedtuple
 from pathlib import Path
 
 from ..limits import GIDS
-from . import desktop
+from . import aside, desktop
 from .run import CommandFailed, run
 
 MOST = 1 << 17          # bytes of an environment, which its owner can make as long as memory
@@ -66,18 +66,27 @@ def lacking(sessions):
 
 def _untold(session):
     """Whether a session has programs of the person's that are in no application group, and none was told."""
-    programs = False
-    for process in Path("/proc").glob("[0-9]*"):
+    def look(process):
         with contextlib.suppress(OSError):      # it has ended
-            status = process.stat()
-            groups = (process / "cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-            if (status.st_uid == session.uid and not GIDS[0] <= status.st_gid <= GIDS[1]
-                    and any(line.endswith(f"/{session.scope}") for line in groups)):
-                with open(process / "environ", "rb", buffering=0) as stream:
-                    if f"XDG_DATA_DIRS={desktop.TOP}/share".encode() in stream.read(MOST):
-                        return False
-                programs = True
-    return programs
+            return _is_told(process) if _is_of(process, session) else None
+        return None
+
+    said = [told for _, told in aside.each(aside.processes(), look, aside.keeper) if told is not None]
+    return bool(said) and not any(said)
+
+
+def _is_of(process, session):
+    """Whether a folder of /proc is of a session's program, in no application group."""
+    status = process.stat()
+    groups = (process / "cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+    return (status.st_uid == session.uid and not GIDS[0] <= status.st_gid <= GIDS[1]
+            and any(line.endswith(f"/{session.scope}") for line in groups))
+
+
+def _is_told(process):
+    """Whether a folder of /proc is of a program that was told of galaf's folder."""
+    with open(process / "environ", "rb", buffering=0) as stream:
+        return f"XDG_DATA_DIRS={desktop.TOP}/share".encode() in stream.read(MOST)
 
 
 def clock(monotonic):
