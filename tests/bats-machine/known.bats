@@ -225,6 +225,17 @@ by_gvfs() { file_of gvfs 'gio mount -a smb://192.168.7.7/share; gio cat smb://19
     kill "$(cat /tmp/proxy.pid)"
 }
 
+@test "a tunnel's mark, which mtr gives for any program: it sends by it where its rule says, and nowhere else" {
+    echo '{ "kernel": [ { "mark": 51820, "rule": "ip daddr 198.51.100.7 udp dport 51820" } ] }' | put /etc/galaf/galaf_conf.json
+    passes on galaf_config --yes
+    since=$(now)
+    alice 'for to in "51820 198.51.100.7" "51821 198.51.100.7" "51820 198.18.0.10"; do
+        timeout 5 mtr -n -r -c 1 -u -M 51820 -P $to; done; timeout 5 mtr -n -r -c 1 -u -P 51820 198.51.100.7' || true
+    eventually 5 marked || complain "nothing by its mark"
+    none "$since" "(dst host 198.51.100.7 and not udp dst port 51820) or dst host 198.18.0.10"
+}
+marked() { [ -n "$(sent "$since" "dst host 198.51.100.7 and udp dst port 51820")" ]; }
+
 # asked COMMAND-LINE: alice's programs ask a service; what of the other machine's, or about the names asked for, leaves.
 asked() {
     since=$(now)
