@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # galaf's files and folders: whose they are, who may open them, and that an ordinary user who holds all that can be
 # held keeps nobody from anything.  The way back from a trial, whatever stands in it.
+# long
 
 load helper
 

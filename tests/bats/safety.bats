@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Safe to switch on, closed at every other moment: trials, the way back, audit, damage.
+# long
 
 load helper
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Right after a look-up that succeeded nothing is refused, however old what was learned before it is.
+# long
 
 load helper
 
