@@ -159,3 +159,23 @@ JSON
     passes galaf_firewall start
     open none           # nobody is there to say that it still is
 }
+
+@test "an edit: what began by other words about interfaces ends, what began by none goes on" {
+    local before held
+    for before in '[ "oifname \"eth0\" tcp dport 80" ]' '[ "tcp dport 80" ]'; do
+        rm -f /tmp/held /tmp/go /tmp/reply
+        configure <<<"{ \"groups\": { \"free\": { \"rule\": $before } } }"
+        hold_connection free 198.18.0.10 80
+        held=$!
+        configure <<<'{ "groups": { "free": { "rule": [ "oifname \"tun0\" tcp dport 80" ] } } }'
+        fails 7 in_group free fetch http://198.18.0.10/
+        touch /tmp/go
+        if [[ $before == *eth0* ]]; then
+            ! wait "$held" || complain "a connection by eth0 alone went on where the rule has tun0"
+            [ ! -s /tmp/reply ] || complain "it got an answer"
+        else
+            eventually 20 test -s /tmp/reply
+            file_says /tmp/reply "200 OK"
+        fi
+    done
+}
