@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Networks by name: what holds at home, in the office, through a tunnel and elsewhere, over two cables as different
-# connections, while a rogue sends all the time.  20 seconds for a name: what is asked as a network changes may be lost, and
-# is asked again after five.
+# connections, while a rogue sends all the time.
 
 load machine
 
@@ -51,12 +50,12 @@ closed() {
 @test "at home: what is listed for home, and ssh from outside; no name of the tunnel's leaves" {
     since=$(now)
     there "eth0: home"
-    passes alice 'galaf browser -m 20 http://web.example/'
-    passes alice 'galaf letters -m 20 http://mail.example/'
+    passes alice 'galaf browser -m 5 http://web.example/'
+    passes alice 'galaf letters -m 5 http://mail.example/'
     passes by_ssh true
     fails 7 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
     fails 7 alice 'galaf away -m 5 http://198.18.0.41:8080/'
-    fails 6 alice 'galaf secret -m 20 http://four.example:465/'
+    fails 6 alice 'galaf secret -m 5 http://four.example:465/'
     same "" "$(sent "$since" "port 53" | grep four.example)" "queries for the tunnel's name"
     closed "$since"
 }
@@ -85,8 +84,8 @@ closed() {
     passes on nmcli connection up cafe
     there "eth0: none that the file names"
     left=$(now)
-    passes alice 'galaf browser -4 -m 20 http://web.example/'
-    fails 6 alice 'galaf letters -4 -m 20 http://mail.example/'
+    passes eventually 20 alice 'galaf browser -4 -m 5 http://web.example/'
+    fails 6 alice 'galaf letters -4 -m 5 http://mail.example/'
     fails 7 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
     fails 255 by_ssh true
     passes on galaf_doctor networks
@@ -117,7 +116,7 @@ closed() {
     there "eth0: home eth1: office"
     passes eventually 10 alice 'galaf samba -m 5 http://198.18.0.40:8080/'
     passes alice 'galaf away -m 5 http://198.18.0.41:8080/'
-    passes alice 'galaf letters -4 -m 20 http://mail.example/'
+    passes alice 'galaf letters -4 -m 5 http://mail.example/'
     elsewhere=$(address eth1)
     fails 1 internet python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], 22), 1)' "$elsewhere"
     none "$since" "tcp port 8080"
@@ -146,7 +145,7 @@ closed() {
         some "$changed" "dst host 198.18.0.44 and udp" /run/machine/tunnel.pcap
         passes on ip link set tun0 down
         fails 7 alice 'galaf vault -m 5 http://198.18.0.44:465/'
-        fails 6 alice 'galaf vault -m 20 http://four.example:465/'
+        fails 6 alice 'galaf vault -m 5 http://four.example:465/'
     done
     none "$since" "dst host 198.18.0.44"
     same "" "$(sent "$since" "port 53" | grep four.example)" "queries for its name by the cable"
@@ -191,7 +190,7 @@ from_prefix() {
     eventually 20 from_prefix 2001:db8:7: || complain "$(on ip -6 addr)" "$(on ip -6 route)"
     changed=$(now)
     there "eth0: home"
-    passes alice 'galaf letters -6 -m 20 http://mail.example/'
+    passes alice 'galaf letters -6 -m 5 http://mail.example/'
     says "mail.example 80 $new"
     some "$changed" "src net 2001:db8:7::/64 and dst host 2001:2:0:1::30 and udp"
     passes internet python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], 22), 5)' "$new"
@@ -286,7 +285,7 @@ teardown() { [ -z "${answers:-}" ] || kill "$answers"; }
     says "off on these networks, as the file says: letters, samba, secret, vault"
     run on galaf_doctor networks
     says "warning  networks " '$.networks.home: NetworkManager has no connection other'
-    fails 6 alice 'galaf letters -m 20 http://mail.example/'
+    fails 6 alice 'galaf letters -m 5 http://mail.example/'
     passes on galaf_config --rollback
     is_at "eth0: home"
     closed "$since"
