@@ -76,16 +76,16 @@ def check_no_trial():
                          "galaf_config --confirm, or go back with galaf_config --rollback; nothing was changed")
 
 
-def prepare(plan):
+def prepare(plan, before=None):
     """Writes and checks a generation, and makes its groups; returns its folder.  It is not active yet.
 
-    Where it would hold what the good one holds, that is it.
+    before: the configuration that is active, or None.  Where it would hold what the good one holds, that is it.
     """
     folder = generation.write(plan.texts)
     try:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             marking = pool.submit(_start_marking) if plan.ebpf else None    # takes as long as the checks
-            plan.check(folder)
+            plan.check(folder, before)
         if marking:
             marking.result()
         if plan.new_groups:
@@ -114,12 +114,12 @@ def commit(plan, arm=None):
     """
     good = generation.good()
     before = generation.configuration(good)
-    folder = prepare(plan)
+    folder = prepare(plan, before)
     try:
         generation.stage(folder)        # where the disk is full, before there is anything to go back from
         if arm:
             arm()
-        done = Applied(folder, before, tuple(difference(before, plan.conf)), activate(folder))
+        done = Applied(folder, before, tuple(difference(before, plan.conf)), _load(plan, folder))
     except BaseException:
         if folder != generation.good():
             generation.drop(folder)
@@ -130,6 +130,15 @@ def commit(plan, arm=None):
     done.desktop = settle_desktop(plan.conf)
     journal.log(f"generation {folder.name} loaded by {journal.caller()}: {'; '.join(done.said()) or 'no change'}")
     return done
+
+
+def _load(plan, folder):
+    """activate(); where nft refuses the ruleset, the check of all of it says at which JSON path."""
+    try:
+        return activate(folder)
+    except CommandFailed:
+        plan.check(folder)
+        raise
 
 
 def difference(before, after):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A configuration with what this machine adds to it, and the texts rendered from both."""
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 from . import VERSION, generation, paths
-from .config import conf, sandboxes, sources
+from .config import changes, conf, sandboxes, sources
 from .errors import GalafError
 from .render import dnsmasq, families, launch, networks, ruleset, sysctl, untold
 from .system import accounts, executables, journal, nft, resolver, seat
@@ -28,8 +29,8 @@ class Plan:
     ebpf: False to mark by nft alone; audit: True for audit mode whatever the file says; files: Sources to take in the
     place of what the file and its drop-ins hold now.
     Made of them: conf, ids: the configuration and this machine's ids, with those of groups
-    still to be made; new_groups: their names to gids; texts: what a generation holds;
-    lines: the ruleset's, with their JSON paths.  Raises GalafError for whatever is wrong.
+    still to be made; new_groups: their names to gids; texts: what a generation holds.  Raises GalafError for whatever
+    is wrong.
     """
 
     def __init__(self, file, ebpf=True, audit=False, files=None):
@@ -41,13 +42,12 @@ class Plan:
         if audit:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
-        skeleton = _skeleton(self.conf.table)
-        self.lines = ruleset.render(self.conf, self.ids, skeleton, ebpf, resolver.address())
-        rules = ruleset.text(self.lines)
+        self._skeleton = _skeleton(self.conf.table)
+        rules = ruleset.text(self._lines(self.conf))
         self.texts = {
             **self.sources.kept(),
             "ruleset.nft": rules,
-            "group": ruleset.named_groups(self.conf, self.ids, skeleton),
+            "group": ruleset.named_groups(self.conf, self.ids, self._skeleton),
             "dnsmasq.conf": dnsmasq.render(self.conf, self.ids),
             "launch": launch.render(executables.with_privilege(self.conf), self.ids),
             "sysctl.conf": sysctl.render(self.conf),
@@ -64,6 +64,10 @@ class Plan:
     def _meta(self):
         return {"table": self.conf.table, "mode": self.conf.mode, "network_changes": self.conf.network_changes,
                 "ebpf": self.ebpf, "version": VERSION, "time": int(time.time()), "by": journal.caller()}
+
+    def _lines(self, configuration):
+        """The ruleset's lines, with their JSON paths, for the configuration or a part of it."""
+        return ruleset.render(configuration, self.ids, self._skeleton, self.ebpf, resolver.address())
 
     def outdated(self):
         """Whether something that this was made of has changed since."""
@@ -88,16 +92,28 @@ class Plan:
     def check_apart(self):
         """check() in a folder that is then gone."""
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("ruleset.nft", "group", "dnsmasq.conf"):
+            for name in ("group", "dnsmasq.conf"):
                 Path(folder, name).write_text(self.texts[name], encoding="utf-8")
             self.check(Path(folder))
 
-    def check(self, folder):
-        """Has nft and dnsmasq check the texts written in a folder, side by side."""
+    def check(self, folder, before=None):
+        """Has nft and dnsmasq check the texts written in a folder, side by side.
+
+        before: the configuration that nft took last: it checks what is new since then.  None: it checks all.
+        """
         with concurrent.futures.ThreadPoolExecutor() as pool:
             names = pool.submit(resolver.check, folder / "dnsmasq.conf")
-            nft.check(folder / "ruleset.nft", self.lines, self.sources.names)
+            self._check_rules(folder, before)
             names.result()
+
+    def _check_rules(self, folder, before):
+        """With 1,000 groups the check of all takes as long as the load.  It alone says what is wrong: a new entry may
+        be refused only for want of another one that a rule names."""
+        if before:
+            with contextlib.suppress(GalafError):
+                nft.check(folder, self._lines(changes.fresh(before, self.conf)), self.sources.names)
+                return
+        nft.check(folder, self._lines(self.conf), self.sources.names)
 
     def remarks(self):
         """What is not wrong and yet should be known, a sentence each."""

@@ -495,6 +495,16 @@ JSON
     refuse '$.groups.webtoo: has the gid' <<<'{ "groups": { "web": { "rule": "" }, "webtoo": {} } }'
 }
 
+@test "an edit: a new entry may name the set of one that is as it was; what the load alone refuses has its place too" {
+    sed -i 's/"named": null/"named": { "rule": "ip daddr @web_4 tcp dport 80" }/' /etc/galaf/galaf_conf.json
+    passes galaf_config --yes
+    passes nft list chain inet galaf group_named
+    says "ip daddr @web_4 tcp dport 80"
+    # nft took it, as far as galaf knows, so that an edit checks it no more.
+    sed -i 's/"tcp dport 993"/"tcp dport nonsense"/' /etc/galaf/galaf_conf.json /var/lib/galaf/good/galaf_conf.json
+    refuse '$.groups.post.rule: Error: ' <<<"$(sed 's/@web_4 tcp dport 80/@web_4 tcp dport 81/' /etc/galaf/galaf_conf.json)"
+}
+
 @test "not root; a file that is not there; wrong usage" {
     fails 1 as alice galaf_config
     says "galaf_config: changing rules needs root"
