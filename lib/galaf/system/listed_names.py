@@ -9,7 +9,7 @@ from .. import paths
 from ..observe import watch
 from .run import run
 
-MAP = paths.BPF_PINS / "socket_watch" / "map" / "galaf_names"
+MAPS = paths.BPF_PINS / "socket_watch" / "map"
 OPTIONS = paths.STATE / "dnsmasq.d"
 LISTED = 64        # bytes of a name's end: conf.LAST_TWO keeps the last two labels below that
 WHOLE, STEM = 0, 1
@@ -17,15 +17,19 @@ KEY = struct.Struct(watch.BYTE_ORDER + f"II{LISTED}s")      # struct listed
 FULL = 0xFFFF       # the mask of an entry's first line, as it stands in either half
 
 
-def fill():
-    """Puts into the program's map what dnsmasq's options say, and takes out the rest; nothing where there is no map."""
-    if not MAP.exists():
+def fill(maps=MAPS):
+    """Puts into the program's map what dnsmasq's options say, and takes out the rest; nothing where there is no map.
+
+    maps: the folder that it is pinned in.
+    """
+    pin = maps / "galaf_names"
+    if not pin.exists():
         return
     wanted = keys(owners("\n".join(file.read_text(encoding="utf-8") for file in sorted(OPTIONS.glob("*.conf"))
                                    if file.exists())))
-    present = {key for key, _ in watch.dump(MAP)}
-    lines = [f"map update pinned {MAP} key hex {key.hex(' ')} value hex 01" for key in sorted(wanted - present)]
-    lines += [f"map delete pinned {MAP} key hex {key.hex(' ')}" for key in sorted(present - wanted)]
+    present = {key for key, _ in watch.dump(pin)}
+    lines = [f"map update pinned {pin} key hex {key.hex(' ')} value hex 01" for key in sorted(wanted - present)]
+    lines += [f"map delete pinned {pin} key hex {key.hex(' ')}" for key in sorted(present - wanted)]
     if lines:
         run("bpftool", "batch", "file", "-", stdin="\n".join(lines) + "\n")
 
