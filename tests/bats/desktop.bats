@@ -268,6 +268,25 @@ the place of the program in it" "$(grep own <<<"$output")"
     rm -r /home/alice/.local /home/alice/.config
 }
 
+@test "a person's own command that leads to a program, or a script that starts it, and status says so" {
+    as alice mkdir -p /home/alice/bin /home/alice/.local/bin
+    as alice ln -s /usr/bin/trip /home/alice/.local/bin/tour
+    printf '#!/bin/sh\nX=1\n  W=0 exec env Y=2 /usr/bin/trip "$@"\n' | as alice tee /home/alice/bin/trip
+    printf '#!/bin/sh\n# /usr/bin/trip\necho /usr/bin/trip\ntrip\n/usr/bin/rogue\n' | as alice tee /home/alice/bin/other
+    as alice cp /home/alice/bin/trip /home/alice/bin/no-program
+    as alice chmod +x /home/alice/bin/trip /home/alice/bin/other
+    for who in root alice; do
+        fails 1 as $who galaf_desktop status
+        same "galaf_desktop: /home/alice/.local/bin/tour: alice's own command starts trip without galaf: have it start /usr/bin/galaf trip \"\$@\"
+galaf_desktop: /home/alice/bin/trip: alice's own command starts trip without galaf: have it start /usr/bin/galaf trip \"\$@\"" \
+            "$(grep own <<<"$output")"
+    done
+    as alice sed -i 's,/usr/bin/trip,/usr/bin/galaf trip,' /home/alice/bin/trip
+    as alice ln -sf ../../bin/trip /home/alice/.local/bin/tour
+    passes galaf_desktop status
+    rm -r /home/alice/bin /home/alice/.local
+}
+
 @test "status finds the copies that the desktop and panels start, also where the desktop's folder has another name" {
     local path own='[Desktop Entry]\nType=Application\nName=mine\nExec=/usr/bin/trip\n'
     as alice mkdir -p /home/alice/{Desktop/below,Tisch,.config/xfce4/panel/launcher-7}

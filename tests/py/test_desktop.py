@@ -64,6 +64,17 @@ def test_command_lines(text, wanted):
     assert not found or found[1].split("/usr/bin/galaf ")[1].split()[0] == found[0]
 
 
+@pytest.mark.parametrize("text, starts", [
+    ("#!/bin/sh\nexec browser\n", True), ("#!/bin/sh\n\tA=1 B= exec env C=2 browser \"$@\" &\n", True),
+    ("#!/bin/sh\ncd\nbrowser\n", True), ("exec browser\n", False),
+    ("#!/bin/sh\n# browser\necho browser\nif browser\n", False),
+    ("#!/bin/sh\n/usr/bin/galaf browser\n", False), ("#!/bin/sh\n\xff" + "\n" * 100 + "browser\n", False),
+])
+def test_a_script_starts_what_a_line_of_its_own_starts(text, starts):
+    found = render.script(text.encode("latin-1"), whose)
+    assert (found and found[0]) == ("browser" if starts else None)
+
+
 def test_the_entry_is_the_one_that_is_started():
     """Whatever else the file says, that looks like it."""
     text = "[Desktop Entry]\n# /usr/bin/galaf forged\nName=/usr/bin/galaf forged\nExec=browser\n"

@@ -20,6 +20,8 @@ _PLACE = re.compile(r"%[fFuU]|--gapplication-service")
 _MARKS = ("@@", "@@u")      # flatpak-run(1) --file-forwarding: around files and links
 _SCHEME = "x-scheme-handler/"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_BEFORE = re.compile(r"(?:\s*(?:exec|[A-Za-z_][A-Za-z0-9_]*=\S*)\s)*\s*")     # of a script's command line
+_LINES = 100        # of a script that are looked at: one that only starts another program is short
 _PREFIX = re.compile(r"([-:+!]*)(.*)", re.DOTALL)      # of ExecStart=
 
 
@@ -154,6 +156,15 @@ def unit(data, whose, owner=None):
     ready = ["Type=exec"] if (_value(file, UNIT, "Type") or "").startswith("notify") else []
     lines = ["# made by galaf_desktop", "[Service]", *ready, "ExecStart=", f"ExecStart=+{before.strip('+!')}{found[1]}"]
     return found[0], "\n".join(lines) + "\n"
+
+
+def script(data, whose, owner=None):
+    """(the entry's name, the line by galaf) of a shell script (bytes) with a line of its own that starts one; or None.
+
+    Of its first lines; what stands behind other commands of a line, or in a condition, is not looked at.
+    """
+    lines = data.decode("utf-8", "replace").splitlines()[:_LINES] if data.startswith(b"#!") else []
+    return next((found for text in lines if (found := line(text[_BEFORE.match(text).end():], whose, owner))), None)
 
 
 def _exec(file, group, whose, owner):

@@ -42,7 +42,8 @@ Own.__doc__ = """Files of a person's own that may start a program.
 what: they are, a phrase; folders: in a home, or a path; below: which folders in these are looked into, too, by the end
 of their names (None: none); endings: of the files' names; renderer: as in KINDS.
 """
-# They win, but for flatpaks that are installed for one person, and copies in panels of Xfce, MATE, Plasma and Cinnamon.
+# They win, but for flatpaks that are installed for one person, and copies in panels of Xfce, MATE, Plasma and Cinnamon;
+# commands where ~/.profile has put their folder in front, as Debian's does.
 OWN = (
     Own("menu entry",
         (".local/share/applications", ".config/autostart", ".local/share/flatpak/exports/share/applications",
@@ -52,6 +53,7 @@ OWN = (
         None, (".service",), render.service),
     Own("unit", (".config/systemd/user", ".local/share/systemd/user"),
         ".service.d", (".service", ".conf"), render.unit),
+    Own("command", ("bin", ".local/bin"), None, ("",), render.script),
 )
 # Where a session's own folders have names in the person's language: see user-dirs.dirs(5).
 USER_DIRS = ".config/user-dirs.dirs"
@@ -456,6 +458,11 @@ def _own_entry(path, renderer, programs):
         if (TOP / KINDS["unit"][1] / f"{path.name}.d").is_dir():
             return None             # galaf's drop-in is for this one as well
         whose = programs.whose      # systemd looks for a plain name in folders of its own
+    if renderer is render.script:
+        if not os.access(path, os.X_OK):
+            return None
+        if found := programs.whose([_real(str(path))]):
+            return found[0].name    # it leads there
     rendered = _rendered(renderer, path, programs, lambda text: None, whose)
     return rendered and rendered[0]
 
