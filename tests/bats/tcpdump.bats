@@ -51,12 +51,20 @@ gone() { [ "$(tables)" = 0 ]; }
 # lines FILE PATTERN: how many lines of a capture match.
 lines() { grep -cE -e "$2" "/tmp/cap/$1" || true; }
 
+# shows FILE COUNT PATTERN: waits until so many lines of a capture match; what tcpdump has not printed as it ends is lost.
+shows() { passes eventually 20 has "$@"; }
+
+has() { [ "$(lines "$1" "$3")" -ge "$2" ]; }
+
+# connects FILE: where to the connections went that a capture has seen begin.
+connects() { sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' "/tmp/cap/$1" | xargs; }
+
 @test "an application's traffic, both ways, IPv4 and IPv6, and nobody else's" {
     capture web web -ln
+    fails 7 as alice fetch http://198.18.0.20/
     passes in_group web fetch http://198.18.0.10/
     passes in_group web fetch -g 'http://[2001:2:0:1::10]/'
-    fails 7 as alice fetch http://198.18.0.20/
-    sleep 0.3
+    shows web 1 'IP6 2001:2:0:1::10.80 > .* Flags \[S.\]'
     ended
     same 1 "$(lines web 'IP .* > 198.18.0.10.80: Flags \[S\]')" "SYNs over IPv4"
     same 1 "$(lines web 'IP 198.18.0.10.80 > .* Flags \[S.\]')" "their answers"
@@ -65,25 +73,29 @@ lines() { grep -cE -e "$2" "/tmp/cap/$1" || true; }
     same 0 "$(lines web 198.18.0.20)" "packets of alice's"
 }
 
+# filed: whether the file has as many packets, sent and received, as the kernel has counted; leaves these in $out and $in.
+filed() {
+    out=$(galaf_stats --group web --query '$.sets.post-filter-out[*].packets')
+    in=$(galaf_stats --group web --query '$.sets.post-filter-in[*].packets')
+    tcpdump -nr /tmp/cap/web.pcap >/tmp/cap/web 2>/dev/null || true
+    same "$out" "$(lines web '> 198.18.0.10.80')" "packets sent" && same "$in" "$(lines web '198.18.0.10.80 >')" "packets received"
+}
+
 @test "no packet is lost or shown twice: a file of it holds what the kernel has counted" {
     capture web web -n -U -w /tmp/cap/web.pcap
     galaf_stats --reset >/dev/null
     passes in_group web fetch -o /dev/null http://198.18.0.10/bytes/2000000
-    sleep 0.5
+    passes eventually 20 filed
     ended
-    local out in
-    out=$(galaf_stats --group web --query '$.sets.post-filter-out[*].packets')
-    in=$(galaf_stats --group web --query '$.sets.post-filter-in[*].packets')
+    filed
     [ "$out" -gt 20 ] && [ "$in" -gt 20 ]
-    same "$out" "$(tcpdump -nr /tmp/cap/web.pcap 2>/dev/null | grep -c '> 198.18.0.10.80')" "packets sent"
-    same "$in" "$(tcpdump -nr /tmp/cap/web.pcap 2>/dev/null | grep -c '198.18.0.10.80 >')" "packets received"
 }
 
 @test "refused traffic shows, with the refusal" {
     capture closed closed -ln
     fails 7 in_group closed fetch http://198.18.0.10/
     fails 7 in_group closed fetch -g 'http://[2001:2:0:1::10]/'
-    sleep 0.3
+    shows closed 1 'IP6 .*Flags \[R'
     ended
     same 1 "$(lines closed 'IP .* > 198.18.0.10.80: Flags \[S\]')" "SYNs"
     same 1 "$(lines closed 'IP 198.18.0.10.80 > .* Flags \[R.\]')" "resets"
@@ -99,7 +111,7 @@ query.settimeout(3)
 name = b"\3web\7example\0"
 query.sendto(b"\0\7\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1", ("127.0.0.1", 53))
 query.recv(512)'
-    sleep 0.3
+    shows closed 1 'q: A\? web.example'
     ended
     same 1 "$(lines closed '127.0.0.1.53: .*A\? web.example')" "questions"
     same 1 "$(lines closed 'q: A\? web.example')" "answers"
@@ -114,14 +126,17 @@ query.recv(512)'
     fails 7 fetch http://198.18.0.20/
     fails 7 in_group web setpriv --reuid alice curl -s http://198.18.0.30:443/
     fails 7 internet curl -s http://192.0.2.2:9/
-    sleep 0.5
+    shows alice 2 'Flags \[S\]'
+    shows root 1 'Flags \[S\]'
+    shows mark 1 'Flags \[S\]'
+    shows zero 1 'Flags \[S\]'
     xargs kill </tmp/cap/pid
     # shellcheck disable=SC2046   # several words
     wait $(cat /tmp/cap/pid) || true
-    same "198.18.0.10.80 198.18.0.30.443" "$(sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' /tmp/cap/alice | xargs)" "alice's"
-    same "198.18.0.20.80" "$(sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' /tmp/cap/root | xargs)" "root's"
-    same "198.18.0.30.443" "$(sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' /tmp/cap/mark | xargs)" "the mark's"
-    same "192.0.2.2.9" "$(sed -nE 's/.*> ([^ ]*): Flags \[S\].*/\1/p' /tmp/cap/zero | xargs)" "the unmarked"
+    same "198.18.0.10.80 198.18.0.30.443" "$(connects alice)" "alice's"
+    same "198.18.0.20.80" "$(connects root)" "root's"
+    same "198.18.0.30.443" "$(connects mark)" "the mark's"
+    same "192.0.2.2.9" "$(connects zero)" "the unmarked"
 }
 
 @test "an inbound service's connection shows from its first packet on" {
@@ -130,7 +145,7 @@ query.recv(512)'
     passes eventually 20 internet curl -s -o /dev/null http://192.0.2.2:8022/
     capture bob bob -ln
     passes internet curl -s -o /dev/null http://192.0.2.2:8022/
-    sleep 0.3
+    shows bob 1 'IP 192.0.2.2.8022 > .* Flags \[S.\]'
     ended
     kill "$(cat /tmp/cap/server)"
     same 1 "$(lines bob 'IP 192.0.2.1.* > 192.0.2.2.8022: Flags \[S\]')" "first packets"
@@ -174,11 +189,11 @@ query.recv(512)'
     capture three web -ln
     same 3 "$(tables)" "tables"
     passes in_group web fetch -o /dev/null http://198.18.0.10/
-    sleep 0.3
+    for each in one two three; do shows "$each" 1 '> 198.18.0.10.80: Flags \[S\]'; done
     kill -KILL $(pgrep -f 'galaf_tcpdump web -ln') "$(sed -n 2p /tmp/cap/pid)"
-    sleep 0.3
+    wait "$(sed -n 2p /tmp/cap/pid)" || true
     passes in_group web fetch -o /dev/null http://198.18.0.10/
-    sleep 0.3
+    for each in one three; do shows "$each" 2 '> 198.18.0.10.80: Flags \[S\]'; done
     same 3 "$(tables)" "tables after the kill"
     same 2 "$(lines one '> 198.18.0.10.80: Flags \[S\]')" "connections that the first saw"
     same 1 "$(lines two '> 198.18.0.10.80: Flags \[S\]')" "connections that the killed one saw"
