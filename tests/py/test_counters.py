@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """galaf.counters: nft's forms, the text that puts counters back; and how galaf_stats draws them."""
 import json
+import sys
 
 import pytest
 from conftest import load
@@ -8,6 +9,7 @@ from conftest import load
 from galaf.errors import GalafError
 from galaf.observe import counters
 from galaf.observe.counters import Count
+from galaf.observe.deletions import Deleted
 
 
 stats = load("galaf_stats")
@@ -43,7 +45,7 @@ def test_a_full_set_is_told():
     text = listing("1.0.6", "record/web/out4", element("198.18.0.10", 1, 60), element("198.18.0.11", 1, 60), size=2)
     counts, complaints = counters.parse(text.replace('"size": 65536, ', ""), "record/web/out4")
     assert len(counts) == 2
-    assert complaints == ["set record/web/out4: full with 2 elements: what is not in it is not counted"]
+    assert complaints == ["set record/web/out4: full with 2 elements: what is not in it is not listed"]
 
 
 def test_parse_empty_set():
@@ -61,15 +63,20 @@ def test_foreign_elements_are_named_and_passed_over(strange):
 
 
 def test_deleted_elements_of_the_wanted_sets():
-    lines = ["add table inet x",
-             "delete element inet galaf post-filter-out { 0x00000001 counter packets 12 bytes 719 }",
-             "delete element inet other post-filter-out { 0x00000001 counter packets 1 bytes 1 }",
-             "delete element inet galaf web_4 { 198.18.0.10 }",
-             "delete element inet galaf denied_in4 { 192.0.2.1 . 192.0.2.2 . 6 . 9 counter packets 1 bytes 60 }"]
-    found, complaints = counters.deleted(lines, "galaf", ["post-filter-out", "denied_in4"])
-    assert found["post-filter-out"] == [Count(1, 12, 719)]
-    assert found["denied_in4"][0].key == ("192.0.2.1", "192.0.2.2", 6, 9)
-    assert complaints == []
+    ends = bytes((192, 0, 2, 1, 192, 0, 2, 2, 6, 0, 0, 0, 0, 9, 0, 0))
+    mark = (0x753403e8).to_bytes(4, sys.byteorder)
+    found, complaints = counters.deleted([
+        Deleted("galaf", "post-filter-out", mark, 12, 719, None), Deleted("other", "post-filter-out", mark, 1, 1, None),
+        Deleted("galaf", "web_4", ends[:4], None, None, 60), Deleted("galaf", "denied_in4", ends, 1, 60, 604799),
+        Deleted("galaf", "denied4", mark + ends[4:], 2, 80, 604799),
+        Deleted("galaf", "denied_in_more", b"\x11", 7, 9, 1),
+        Deleted("galaf", "record/web/out6", bytes(15) + b"\1", None, None, 60)],
+        "galaf", ["post-filter-out", "denied_in4", "denied4", "denied_in_more", "record/web/out6"])
+    assert found == {
+        "post-filter-out": [Count(0x753403e8, 12, 719)], "denied_in_more": [Count(17, 7, 9, expires=1)],
+        "denied_in4": [Count(("192.0.2.1", "192.0.2.2", 6, 9), 1, 60, expires=604799)],
+        "denied4": [Count((0x753403e8, "192.0.2.2", 6, 9), 2, 80, expires=604799)], "record/web/out6": []}
+    assert complaints == ["set record/web/out6: an element without a counter passed over: ('::1',)"]
 
 
 RULES = """table inet galaf {

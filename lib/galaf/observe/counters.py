@@ -9,29 +9,21 @@ import ipaddress
 import json
 import os
 import re
-import select
-import subprocess
 from dataclasses import dataclass
 
 from .. import generation, paths
 from ..errors import GalafError
 from ..system import files
-from ..system.run import SEARCH, run
+from ..system.run import run
+from . import deletions
 
 PRE, POST = "pre-filter-out", "post-filter-out"
 STATISTICS = (PRE, POST, "post-filter-in")
 REFUSED = "refused-out"     # in the kernel: what was let out and what was refused make up PRE
 SAVED = paths.STATE / "counters.json"
-PATIENCE = 120          # seconds that a flush of 65,536 elements may take to be told, on a busy machine too
 _RECORD = re.compile(r"record/(.+)/(out|in)[46]\Z")
 _REFUSED_IN = re.compile(r"denied_in([46]|_more)\Z")
 _BY_NUMBER = (*STATISTICS, REFUSED, "denied_more", "denied_in_more")    # sets whose elements are marks or protocols
-_DELETED = re.compile(r"delete element inet (\S+) (\S+) \{ (.+) \}\Z")
-_NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)\Z")
-_EXPIRES = re.compile(r" expires ((?:\d+(?:ms|[dhms]))+)")
-_SPAN = re.compile(r"(\d+)([dhms])(?!s)")
-_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_COUNTED = re.compile(r"(.+?) counter packets (\d+) bytes (\d+)( .*)?\Z")
 
 
 @dataclass(frozen=True)
@@ -116,23 +108,18 @@ def _combined(these, those, sign):
 def parse(text, name):
     """([Count], complaints) of one set in nft's JSON."""
     counts, strange = [], []
-    for entry in json.loads(text)["nftables"]:
-        for element in entry.get("set", {}).get("elem", ()):
+    sets = [entry["set"] for entry in json.loads(text)["nftables"] if "set" in entry]
+    for one in sets:
+        for element in one.get("elem", ()):
             try:
                 counts.append(_count(element["elem"], name))
             except (KeyError, TypeError, ValueError):
                 strange.append(json.dumps(element))
     complaints = [f"set {name}: {len(strange)} element(s) of an unknown form passed over, such as {strange[0]}"
                   for _ in strange[:1]]
-    if _is_full(text, len(counts)):
-        complaints.append(f"set {name}: full with {len(counts)} elements: what is not in it is not counted")
+    if any(one.get("size") and len(counts) >= one["size"] for one in sets):
+        complaints.append(f"set {name}: full with {len(counts)} elements: what is not in it is not listed")
     return counts, complaints
-
-
-def _is_full(text, number):
-    """Whether a set of this listing holds as many elements as it can."""
-    sizes = [entry["set"].get("size") for entry in json.loads(text)["nftables"] if "set" in entry]
-    return bool(sizes and sizes[0] and number >= sizes[0])
 
 
 def _count(element, name):
@@ -171,67 +158,45 @@ def reset(table_name, names):
     """Empties sets and returns what they held in that moment, as read() does; with one of PRE and POST the other too.
 
     No version of nft both reads and zeroes a set in one go on every kernel from 6.1 on.
-    But the kernel tells each element that it deletes, with its counter, to who listens:
-    nft monitor.  An empty table, made and deleted in the same transaction, encloses what
-    is ours in its output.
+    But the kernel tells each element that it deletes, with its counter.  An empty table, made and
+    deleted in the same transaction, encloses what is ours in that.
     """
     names = [*names, *({PRE, POST} - {*names})] if {PRE, POST} & {*names} else names
     sources = _sources(table_name, names)
+    _flush(table_name, beside(table_name, names))
     marker = f"galaf_reset_{os.getpid()}"
-    command = ["timeout", str(PATIENCE), "nft", "-n", "monitor"]
-    environment = {"PATH": ":".join(SEARCH), "LC_ALL": "C.UTF-8"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as monitor:
-        try:
-            while not select.select([monitor.stdout], [], [], 0.1)[0]:      # until it listens
-                run("nft", "-f", "-", stdin=f"add table inet {marker}_ready\ndelete table inet {marker}_ready\n")
-            every = [*sources, *beside(table_name, names)]
-            run("nft", "-f", "-", stdin="".join((
-                f"add table inet {marker}\n", *(f"flush set inet {table_name} {name}\n" for name in every),
-                f"delete table inet {marker}\n")))
-            for _ in _lines_until(monitor.stdout, f"add table inet {marker}"):
-                pass
-            counts, strange = deleted(_lines_until(monitor.stdout, f"delete table inet {marker}"), table_name, sources)
-            return _summed(counts, names), strange
-        finally:
-            monitor.terminate()
+    with deletions.listening() as told:
+        _flush(table_name, sources, f"add table inet {marker}\n", f"delete table inet {marker}\n")
+        counts, complaints = deleted(deletions.between(told, marker), table_name, sources)
+    return _summed(counts, names), complaints
 
 
-def _lines_until(stream, last):
-    for line in stream:
-        if line.strip() == last:
-            return
-        yield line.strip()
-    raise GalafError("nft monitor ended before it had told every counter; they are zero now")
+def _flush(table_name, names, before="", after=""):
+    run("nft", "-f", "-", stdin=before + "".join(f"flush set inet {table_name} {name}\n" for name in names) + after)
 
 
-def deleted(lines, table_name, names):
-    """({set: [Count]}, complaints) of the deletions that nft monitor tells in these lines."""
-    counts, strange = {name: [] for name in names}, []
-    for line in lines:
-        found = _DELETED.match(line)
-        if not found or found[1] != table_name or found[2] not in counts:
+def deleted(elements, table_name, names):
+    """({set: [Count]}, complaints) of deletions.Deleted elements of these sets."""
+    counts, complaints = {name: [] for name in names}, []
+    for one in elements:
+        if one.table != table_name or one.set not in counts:
             continue
-        element = _COUNTED.match(found[3])
-        if element:
-            counts[found[2]].append(Count(_key(element[1], found[2]), int(element[2]), int(element[3]),
-                                          expires=_expires(element[0])))
+        key = deletions.parts(one.key, _layout(one.set))
+        if one.packets is None:
+            complaints.append(f"set {one.set}: an element without a counter passed over: {key}")
         else:
-            strange.append(f"set {found[2]}: an element of an unknown form passed over: {found[3]}")
-    return counts, strange
+            counts[one.set].append(Count(key if len(key) > 1 else key[0], one.packets, one.bytes, expires=one.expires))
+    return counts, complaints
 
 
-def _key(text, name):
-    text = text.split(" timeout ")[0].split(" expires ")[0]     # nft prints them before or after the counter
+def _layout(name):
+    """What an element of a set is made of, as deletions.parts() has it."""
     if name in _BY_NUMBER:
-        return int(text, 0)
-    parts = tuple(int(part, 0) if _NUMBER.match(part) else part for part in text.split(" . "))
-    return parts if len(parts) > 1 else text
-
-
-def _expires(text):
-    """The seconds left to an element as nft prints it: 604799s, or 6d23h59m59s420ms; None without a time."""
-    found = _EXPIRES.search(text)
-    return found and sum(int(number) * _SECONDS[unit] for number, unit in _SPAN.findall(found[1]))
+        return ["protocol" if name == "denied_in_more" else "mark"]
+    address = f"address{name[-1]}"
+    if recorded(name):
+        return [address]
+    return ["mark" if name == f"denied{name[-1]}" else address, address, "protocol", "port"]
 
 
 def save(path=SAVED):

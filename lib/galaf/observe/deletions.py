@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel says of the elements that it deletes from sets, each with its counter, to whoever listens.
+
+nft monitor says the same, but reads every element of every set before, and begins anew whenever a set changes
+meanwhile: where many are full it never comes to that.
+"""
+import contextlib
+import ipaddress
+import socket
+import struct
+import sys
+from collections import namedtuple
+
+from ..errors import GalafError
+
+# linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h, linux/netlink.h
+_NETFILTER, _TABLES = 12, 7             # NETLINK_NETFILTER, NFNLGRP_NFTABLES
+_NEW_TABLE, _DELETED_TABLE, _DELETED = (10 << 8 | each for each in (0, 2, 14))  # NFT_MSG_NEWTABLE, DELTABLE, DELSETELEM
+_RCVBUFFORCE = 33                       # SO_RCVBUFFORCE: asm-generic/socket.h
+_MOST = 512 << 20                       # bytes of what is told and not read yet: sets for millions of elements
+_TABLE, _SET, _ELEMENTS = 1, 2, 3       # NFTA_SET_ELEM_LIST_…
+_KEY, _EXPIRES, _EXPRESSION = 1, 5, 7   # NFTA_SET_ELEM_…
+_NAME, _DATA = 1, 2                     # NFTA_EXPR_…
+_BYTES, _PACKETS = 1, 2                 # NFTA_COUNTER_…
+_HEADER = struct.Struct("=IHHII")       # struct nlmsghdr; struct nfgenmsg follows, of 4 bytes
+_ATTRIBUTE = struct.Struct("=HH")
+_KIND = 0x3fff                          # NLA_TYPE_MASK
+
+Deleted = namedtuple("Deleted", "table set key packets bytes expires")
+Deleted.__doc__ = """An element that was deleted.
+
+key: its bytes, each of its parts filled up to 4; packets, bytes: None where it has no counter; expires: the seconds
+that it had left, or None.
+"""
+
+
+@contextlib.contextmanager
+def listening():
+    """A socket to which the kernel tells, for a while, what is changed in tables, all of it before a change returns."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER) as told:
+        told.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _MOST)
+        told.bind((0, 1 << _TABLES - 1))
+        yield told
+
+
+def between(told, table):
+    """Each Deleted of the change that made a table of this name first, and deleted it last.
+
+    told: as listening() has it.  Raises GalafError where the kernel had no room for all.
+    """
+    inside = False
+    for kind, body in _messages(told):
+        attributes = dict(_attributes(body))
+        if kind in (_NEW_TABLE, _DELETED_TABLE) and _text(attributes[_TABLE]) == table:
+            inside = kind == _NEW_TABLE
+        elif kind == _DELETED and inside:
+            for _, element in _attributes(attributes[_ELEMENTS]):
+                yield _deleted(_text(attributes[_TABLE]), _text(attributes[_SET]), dict(_attributes(element)))
+
+
+def parts(key, layout):
+    """The parts of a key; layout: what each is: "mark", "address4", "address6", "protocol" or "port"."""
+    found = []
+    for what in layout:
+        if what.startswith("address"):
+            size = 4 if what == "address4" else 16
+            found.append(str(ipaddress.ip_address(key[:size])))
+            key = key[size:]
+        else:
+            size, order = {"mark": (4, sys.byteorder), "protocol": (1, "big"), "port": (2, "big")}[what]
+            found.append(int.from_bytes(key[:size], order))
+            key = key[4:]
+    return tuple(found)
+
+
+def _messages(told):
+    """(type, attributes) of each message that is there."""
+    while True:
+        try:
+            data = told.recv(1 << 20, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise GalafError(f"the kernel did not tell every counter ({error.strerror}); they are zero now") from None
+        at = 0
+        while at + _HEADER.size <= len(data):
+            length, kind, *_ = _HEADER.unpack_from(data, at)
+            yield kind, data[at + _HEADER.size + 4:at + length]
+            at += length + -length % 4
+
+
+def _attributes(data):
+    """(type, value) of each attribute, netlink(7)."""
+    at = 0
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        yield kind & _KIND, data[at + _ATTRIBUTE.size:at + length]
+        at += length + -length % 4
+
+
+def _deleted(table, set_, element):
+    key = next(value for _, value in _attributes(element[_KEY]))
+    expression = dict(_attributes(element.get(_EXPRESSION, b"")))
+    counter = dict(_attributes(expression[_DATA])) if expression.get(_NAME) == b"counter\0" else {}
+    packets, bytes_, left = (value and int.from_bytes(value, "big")
+                             for value in (counter.get(_PACKETS), counter.get(_BYTES), element.get(_EXPIRES)))
+    return Deleted(table, set_, key, packets, bytes_, left if left is None else left // 1000)
+
+
+def _text(value):
+    return value.rstrip(b"\0").decode()
