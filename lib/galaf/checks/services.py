@@ -5,7 +5,7 @@ Each that listens is told, by its port or its program's name, and each program o
 with TCP: what it is, who runs it, and where it listens; of one user's five at most, and how many more there are.
 """
 from ..render import local_names
-from ..system import listeners
+from ..system import aside, listeners
 from ..system.labels import user_name
 from . import deputies
 from .results import OK, SHOWN, Result, WARNING, few
@@ -13,8 +13,8 @@ from .tries import SERVER
 
 
 def check(known):
-    found = {}
-    for one in others_listeners():
+    found, late = {}, []
+    for one in others_listeners(late.append):
         entry = entry_of(known, one)
         if entry and one.program == local_names.DAEMON and not deputies.lets(entry, None):
             continue        # Debian's avahi-daemon resolves no other names then than the link's
@@ -26,7 +26,10 @@ def check(known):
         told = [f"{who} listens at {few(places)}" for who, places in programs.items()]
         more = [described(f"{len(told) - SHOWN} more programs", uid) + " listen"] if len(told) > SHOWN else []
         yield from (result(words, path) for words in told[:SHOWN] + more)
-    if not found:
+    if late:
+        yield Result(WARNING, f"not all that {few(map(user_name, late))} has open was looked at within {aside.SECONDS} "
+                              "seconds: what listens there is told by its port alone", "ps --user USER")
+    elif not found:
         yield Result(OK, "no resolver or proxy listens on this machine, but for galaf's dnsmasq")
 
 
@@ -38,9 +41,9 @@ def result(words, path):
                   f"{path} should have domains, or go; or stop the program: see galaf_doctor(8)")
 
 
-def others_listeners():
-    """The Listeners of this machine, less those of the dnsmasq that programs ask."""
-    every = listeners.found()
+def others_listeners(late):
+    """The Listeners of this machine, less those of the dnsmasq that programs ask; late: as listeners.found() has it."""
+    every = listeners.found(late)
     own = {(one.program, one.uid) for one in every
            if one.program == "dnsmasq" and one.port == 53 and one.address in (SERVER, "0.0.0.0")}
     return [one for one in every if (one.program, one.uid) not in own]

@@ -3,11 +3,13 @@
 
 Without them its clients get no address, resolve no name, or reach nothing through this machine.
 """
+import contextlib
 import ipaddress
 import re
 from collections import namedtuple
 from pathlib import Path
 
+from ..system import aside, outside
 from ..system.labels import user_name
 from .results import OK, Result, WARNING, few
 
@@ -33,16 +35,28 @@ def check(known):
 
 def shared():
     """The Shared connections that are up, by the dnsmasq that NetworkManager runs for each."""
+    noted = list(_noted())
+    for (file, _), found in aside.each(noted, lambda one: _listens(*one), lambda one: aside.keeper(one[1])):
+        if found:
+            address, uid = found
+            yield Shared(file.stem.removeprefix("nm-dnsmasq-"), address, user_name(uid))
+
+
+def _noted():
+    """(file, folder of /proc) of each dnsmasq that NetworkManager has noted, which may have ended since."""
     for file in sorted(RUNNING.glob("nm-dnsmasq-*.pid")):
-        try:
-            process = Path("/proc") / str(int(file.read_text(encoding="ascii")))
-            words = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-            uid = process.stat().st_uid
-        except (OSError, ValueError):
-            continue        # it has ended
+        with contextlib.suppress(OSError, ValueError):
+            yield file, Path("/proc") / str(int(file.read_text(encoding="ascii")))
+
+
+def _listens(file, process):
+    """(address, uid) of the dnsmasq that is noted in a file; None where the process has ended, or is another."""
+    with contextlib.suppress(OSError):
+        words, uid = outside.arguments(process), process.stat().st_uid
         found = [word.partition("=")[2] for word in words if word.startswith("--listen-address=")]
         if f"--pid-file={file}" in words and found:
-            yield Shared(file.stem.removeprefix("nm-dnsmasq-"), found[0], user_name(uid))
+            return found[0], uid
+    return None
 
 
 def lacks(conf, one):

@@ -12,7 +12,7 @@ def running(program, uid=0):
     """The number of a process that executes a program, an absolute path, and is one user's by all its ids, or None."""
     file = os.path.realpath(program)
     return next((number for number in map(int, filter(str.isdigit, os.listdir("/proc")))
-                 if _is(number, file) and _is_of(number, uid)), None)
+                 if _is(number, file) and is_of(number, uid)), None)
 
 
 def noted(file, program):
@@ -31,7 +31,7 @@ def _is(number, file):
     return False
 
 
-def _is_of(number, uid):
+def is_of(number, uid):
     """Whether a process is a user's by its real, effective, saved and file system uid."""
     with contextlib.suppress(OSError):      # it has ended
         found = _UIDS.search(Path(f"/proc/{number}/status").read_text(encoding="utf-8", errors="replace"))

@@ -8,6 +8,8 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
+from . import aside
+
 EPHEMERAL = 32768   # a UDP socket from here on may be a client's: net.ipv4.ip_local_port_range
 LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}   # TCP_LISTEN, TCP_CLOSE: net/tcp_states.h
 ESTABLISHED = "01"
@@ -20,20 +22,29 @@ PROGRAMS = {
     "3proxy", "apt-cacher-ng", "danted", "haproxy", "i2pd", "microsocks", "mitmproxy", "obfs4proxy", "polipo",
     "privoxy", "redsocks", "socat", "sslocal", "ss-local", "squid", "ssh", "tinyproxy", "tor", "xray"}
 
+UNKNOWN = "a program that was not looked at"
+
 Listener = namedtuple("Listener", "protocol address port uid gid program")
 Listener.__doc__ = """A socket that listens, and a process that holds it.
 
 protocol: "tcp" or "udp"; address: text; uid, gid: the process's effective ones, None where no process
-holds it (the kernel); program: the file name of what it runs, "the kernel" or "a process that has ended".
+holds it (the kernel); program: the file name of what it runs, "the kernel", "a process that has ended" or, of a user's
+that is not told in time, UNKNOWN, with the socket's uid and no gid.
 """
 
 
-def found():
-    """Every Listener of this network namespace, once for each process that holds it, sorted by port."""
-    holders = _holders()
+def found(late=lambda uid: None):
+    """Every Listener of this network namespace, once for each process that holds it, sorted by port.
+
+    late: takes the uid of each user who has so many files open that not all were looked at within aside.SECONDS.
+    """
+    left = []
+    holders = _holders(left.append)
+    for uid in left:
+        late(uid)
     listed = [Listener(protocol, address, port, *process)
-              for protocol, address, port, inode in _sockets()
-              for process in holders.get(inode, [(None, None, "the kernel")])]
+              for protocol, address, port, inode, uid in _sockets()
+              for process in holders.get(inode, [(uid, None, UNKNOWN) if uid in left else (None, None, "the kernel")])]
     return sorted(set(listed), key=lambda one: (one.port, one.protocol, one.address, one.program))
 
 
@@ -62,11 +73,11 @@ def is_served(address, port):
 
 
 def _sockets():
-    """(protocol, address, port, inode) of each listening socket."""
+    """(protocol, address, port, inode, uid of who made it) of each listening socket."""
     for table, state in LISTENING.items():
         for fields in _rows(table):
             if fields[3] == state:
-                yield table.rstrip("6"), *_place(fields[1]), fields[9]
+                yield table.rstrip("6"), *_place(fields[1]), fields[9], int(fields[7])
 
 
 def _rows(table):
@@ -88,15 +99,21 @@ def decoded(text):
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def _holders():
-    """{inode of a socket: [(uid, gid, program) of each process that holds it]}."""
+def _holders(late):
+    """{inode of a socket: [(uid, gid, program) of each process that holds it]}; late: as found() has it."""
     held = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):      # it ended meanwhile
-            inodes = {match[1] for match in map(re.compile(r"socket:\[(\d+)\]").match, _links(process / "fd")) if match}
-            for inode in inodes:
-                held.setdefault(inode, []).append(_described(process))
+    for _, (inodes, process) in aside.each(aside.processes(), _held, aside.keeper, late):
+        for inode in inodes:
+            held.setdefault(inode, []).append(tuple(process))
     return held
+
+
+def _held(process):
+    """(inodes of its sockets, (uid, gid, program)) of a folder of /proc; ((), ()) where it has ended."""
+    with contextlib.suppress(OSError):
+        inodes = {match[1] for match in map(re.compile(r"socket:\[(\d+)\]").match, _links(process / "fd")) if match}
+        return sorted(inodes), _described(process) if inodes else ()
+    return (), ()
 
 
 def _links(folder):

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from ..config import conf, known
-from . import executables, flatpak, listeners, sessions
+from . import aside, executables, flatpak, listeners, sessions
 
 
 def library(settings):
@@ -79,19 +79,30 @@ def ssh_login():
     sudo keeps the variable from its programs, and so it is looked for in whatever started this one.  Any program of
     the person's may have set it: what it says counts where a service of root's has such a connection.
     """
-    process = os.getpid()
-    while process > 1:
-        with contextlib.suppress(OSError, ValueError):      # another's process; no address
-            for found in _ssh_connections(process):
-                if listeners.is_served(*found):
-                    return found
-        process = parent(process)
+    for _, connections in list(aside.each(list(_ancestors()), _ssh_connections, aside.keeper)):
+        for found in connections:
+            if listeners.is_served(*found):
+                return tuple(found)
     return None
 
 
+def _ancestors():
+    """The folders in /proc of this process and of those that started it."""
+    process = os.getpid()
+    while process > 1:
+        yield Path("/proc") / str(process)
+        process = parent(process)
+
+
 def _ssh_connections(process):
-    """The (address, port) that a process's environment says in SSH_CONNECTION, see ssh(1)."""
-    with open(f"/proc/{process}/environ", "rb", buffering=0) as stream:
+    """The (address, port) that the environment of a folder of /proc says in SSH_CONNECTION, see ssh(1)."""
+    with contextlib.suppress(OSError, ValueError):      # another's process; no address
+        return list(_connections(process))
+    return []
+
+
+def _connections(process):
+    with open(process / "environ", "rb", buffering=0) as stream:
         variables = os.fsdecode(stream.read(sessions.MOST)).split("\0")
     for variable in variables:
         words = variable.split(" ")

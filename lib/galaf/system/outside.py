@@ -40,7 +40,7 @@ def found(conf, groups, late=lambda uid: None):
 def _outside(process, programs, packaged, groups):
     """The Running of a folder of /proc; None where it is none."""
     exe = os.readlink(process / "exe").removesuffix(" (deleted)")
-    started = programs.whose([exe, *_arguments(process)])
+    started = programs.whose([exe, *arguments(process)])
     name = started[0].name if started else packaged.get(exe)
     if name not in groups or _group(process) == groups[name]:
         return None
@@ -59,7 +59,7 @@ def told(running):
         yield f"{one.entry} runs outside its group since {when} (process {one.pid}): close it and start it again"
 
 
-def _arguments(process):
+def arguments(process):
     """The arguments of a folder of /proc: what begins them, since their owner can make them as long as memory."""
     with open(process / "cmdline", "rb", buffering=0) as stream:
         return os.fsdecode(stream.read(MOST)).split("\0")[1:-1]

@@ -20,7 +20,7 @@ from pathlib import Path
 from .. import generation, paths
 from ..config import conf
 from ..render import dnsmasq, ruleset
-from . import files, lock, nft
+from . import daemons, files, lock, nft
 from .run import CommandFailed, run
 
 UNIT = "galaf-sweep"
@@ -96,7 +96,7 @@ def _running():
         alive = run("systemctl", "is-active", f"{UNIT}.timer", ok=(0, 3, 4)).strip() == "active"
     else:
         try:
-            alive = b"galaf_dns sweep" in Path(f"/proc/{process}/cmdline").read_bytes()
+            alive = daemons.is_of(process, 0) and b"galaf_dns sweep" in Path(f"/proc/{process}/cmdline").read_bytes()
         except OSError:
             alive = False
     return seconds if alive else None
