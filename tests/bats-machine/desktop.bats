@@ -13,12 +13,14 @@ setup_file() {
     later dbus-user-session flatpak libglib2.0-bin xdg-desktop-portal xdg-dbus-proxy xdg-utils
     passes on loginctl enable-linger alice
     trip_deb "/run/machine/tree/opt/trip.deb"
-    passes on dpkg -i /opt/trip.deb
+    spark_deb "/run/machine/tree/opt/spark.deb"
+    passes on dpkg -i /opt/trip.deb /opt/spark.deb
     flatpaks
     files_there >/run/machine/before
     passes install "./$DEB"
     passes on galaf_config --set '$.groups.trip' '{"execv": ["/usr/bin/trip", "…"], "rule": "tcp dport 80"}'
     passes on galaf_config --set '$.groups.chat' '{"execv": ["/usr/bin/env", "…"]}'
+    passes on galaf_config --set '$.groups.spark' '{"execv": ["/opt/spark/spark", "…"], "rule": "tcp dport 80", "user_namespaces": true}'
     passes on galaf_config --set '$.groups.flat' "$(flatpak_entry)"
     passes on galaf_config --yes
     log_in_again
@@ -54,38 +56,26 @@ session() {
     alice "export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus DISPLAY=:9; $1"
 }
 
-# starts WAY ARGUMENTS COMMAND-LINE: it starts trip, for NAME, in its group with these arguments, and rogue in alice's.
-starts() {
-    local name wanted
-    for name in trip rogue; do
-        session "${3//NAME/$name}" || true
-        eventually 10 on test -s "/home/alice/$name.log" || complain "$1: $name was not started" \
-            "$(on journalctl -q -b --no-pager -n 20)"
-        wanted=$([ "$name" = trip ] && echo "trip [$2] 198.18.0.10" || echo "alice [$2] nothing")
-        same "${wanted//NAME/$name}" "$(on cat "/home/alice/$name.log")" "$1"
-    done
-}
-
-@test "a name typed in a login shell" { starts shell typed 'NAME typed'; }
+@test "a name typed in a login shell" { trip_starts shell typed 'NAME typed'; }
 
 @test "a menu entry, by the desktop's own library" {
-    starts menu '--opened NAME:x' "/usr/bin/python3 -c '
+    trip_starts menu '--opened NAME:x' "/usr/bin/python3 -c '
 from gi.repository import Gio
 Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_uris([\"NAME:x\"], None)'"
 }
 
 @test "a menu entry's action" {
-    starts action --again "/usr/bin/python3 -c '
+    trip_starts action --again "/usr/bin/python3 -c '
 from gi.repository import Gio
 Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_action(\"again\", None)'"
 }
 
-@test "a link, by gio open" { starts "gio open" '--opened NAME:x' 'gio open NAME:x'; }
+@test "a link, by gio open" { trip_starts "gio open" '--opened NAME:x' 'gio open NAME:x'; }
 
-@test "a link, by xdg-open" { starts xdg-open '--opened NAME:x' 'xdg-open NAME:x'; }
+@test "a link, by xdg-open" { trip_starts xdg-open '--opened NAME:x' 'xdg-open NAME:x'; }
 
 @test "D-Bus activation" {
-    starts D-Bus --dbus "$START org.NAME 0"
+    trip_starts D-Bus --dbus "$START org.NAME 0"
 }
 
 @test "a service of the bus that is her own wins, is listed, and starts it in its group once it says galaf" {
@@ -105,11 +95,11 @@ Gio.DesktopAppInfo.new(\"org.NAME.desktop\").launch_action(\"again\", None)'"
     log_in_again
 }
 
-@test "a service of the user's systemd, which is locked down" { starts unit --unit 'systemctl --user start NAME.service'; }
+@test "a service of the user's systemd, which is locked down" { trip_starts unit --unit 'systemctl --user start NAME.service'; }
 
-@test "a name given to systemd-run --user" { starts systemd-run here 'systemd-run --user --quiet NAME here'; }
+@test "a name given to systemd-run --user" { trip_starts systemd-run here 'systemd-run --user --quiet NAME here'; }
 
-@test "what starts with the session" { starts autostart --autostart 'systemctl --user start app-NAME@autostart.service'; }
+@test "what starts with the session" { trip_starts autostart --autostart 'systemctl --user start app-NAME@autostart.service'; }
 
 # log_has TEXT WAY: what trip has written, once it has; then it is forgotten.
 log_has() {
@@ -224,6 +214,35 @@ Gio.DesktopAppInfo.new(\"org.flat.NAME.desktop\").launch_uris([\"app:x\"], None)
     passes session 'rm -r ~/.local/share/flatpak ~/hers'
 }
 
+# spark_says TEXT: that is what spark has written last, its processes are in one group, and one of them is its zygote.
+spark_says() {
+    eventually 10 on grep -qxF -- "$1" /home/alice/spark.log || complain "not said: $1" "$(on cat /home/alice/spark.log)"
+    same "${1%% *}" "$(on ps -u alice -o rgid=,args= | awk '$2 ~ "^(/opt/spark/)?spark$" { print $1 }' | sort -u)" "its processes"
+    passes on pgrep -u alice -f '^spark --type=zygote'
+    same 1 "$(on pgrep -u alice -fc '^/opt/spark/spark')" "the application's own process"
+}
+spark_ends() {
+    on pkill -KILL -u alice -f "$SPARK" || true
+    eventually 10 spark_gone
+}
+spark_gone() { ! on pgrep -u alice -f "$SPARK" >/dev/null; }
+SPARK='^(/opt/spark/)?spark( |$)'
+
+@test "an application as Electron makes them: each start is handed to the one that runs, all of it in its group" {
+    local gid
+    gid=$(on getent group spark | cut -d : -f 3)
+    session 'exec gio open spark:first >/dev/null 2>&1 &'
+    spark_says "$gid [spark:first] connected"
+    passes session 'spark typed'
+    spark_says "$gid [typed] connected"
+    passes session 'galaf chat gio open spark:third'
+    spark_says "$gid [spark:third] connected"
+    spark_ends
+    session 'exec /opt/spark/spark by-its-path >/dev/null 2>&1 &'
+    spark_says "1000 [by-its-path] nothing"
+    spark_ends
+}
+
 @test "from says otherwise: nobody may, or one may start it with whatever it likes and as itself would be" {
     passes on galaf_config --set '$.groups.trip.from' '[]'
     passes on galaf_config --yes
@@ -279,7 +298,7 @@ start it from outside the application" "$output"
     passes on dpkg --purge trip
     fails 1 on grep -rq trip /var/lib/galaf/desktop
     passes on dpkg -i /opt/trip.deb
-    starts shell typed 'NAME typed'
+    trip_starts shell typed 'NAME typed'
 }
 
 @test "removing galaf takes everything back, and a new session knows nothing of it" {

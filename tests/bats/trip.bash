@@ -36,3 +36,32 @@ END
     dpkg-deb --root-owner-group -b "$tree" "$1" >/dev/null
     rm -r "$tree"
 }
+
+# trip_starts WAY ARGUMENTS COMMAND-LINE: in the session of who calls, on a machine, it starts trip, for NAME, in its group with
+# these arguments, and rogue in alice's.
+trip_starts() {
+    local name wanted
+    for name in trip rogue; do
+        on rm -f "/home/alice/$name.log"
+        session "${3//NAME/$name}" || true
+        eventually 10 on test -s "/home/alice/$name.log" || complain "$1: $name was not started" \
+            "$(on journalctl -q -b --no-pager -n 20)"
+        wanted=$([ "$name" = trip ] && echo "trip [$2] 198.18.0.10" || echo "alice [$2] nothing")
+        same "${wanted//NAME/$name}" "$(on cat "/home/alice/$name.log")" "$1"
+    done
+}
+
+# spark_deb FILE: a package with an application that runs as Electron's do, spark, where these have theirs.
+spark_deb() {
+    local tree
+    tree=$(mktemp -d)
+    mkdir -p "$tree"/DEBIAN "$tree"/opt/spark "$tree"/usr/bin "$tree"/usr/share/applications
+    printf '%s\n' 'Package: spark' 'Version: 1' 'Architecture: amd64' 'Maintainer: nobody <nobody@trip.example>' \
+        'Description: an application of the tests' >"$tree/DEBIAN/control"
+    gcc -static -O1 -Wall -o "$tree/opt/spark/spark" "$BATS_TEST_DIRNAME/../bats/spark.c"
+    ln -s /opt/spark/spark "$tree/usr/bin/spark"
+    printf '%s\n' '[Desktop Entry]' Name=Spark 'Exec=/opt/spark/spark %U' Terminal=false Type=Application Icon=spark \
+        StartupWMClass=spark 'MimeType=x-scheme-handler/spark;' >"$tree/usr/share/applications/spark.desktop"
+    dpkg-deb --root-owner-group -b "$tree" "$1" >/dev/null
+    rm -r "$tree"
+}
