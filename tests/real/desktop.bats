@@ -5,6 +5,7 @@
 # By hand: CONTRIBUTING.md.  
 
 load ../bats-machine/machine
+load screen
 
 # A known entry, its menu entry, what a command line of its processes has, what it opens, and the port that it asks for: gPodder
 # asks for none unasked.
@@ -23,16 +24,11 @@ page.example"
 PAGE=http://page.example/
 
 setup_file() {
-    RELEASE=$(on sh -c '. /etc/os-release; echo $VERSION_ID')
-    mkdir -p /run/machine/tree/opt/debs
-    cp "$BATS_TEST_DIRNAME/../../build/real-debs-$RELEASE"/*.deb /run/machine/tree/opt/debs/
-    passes on sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --install --force-unsafe-io --force-depends /opt/debs/*.deb'
+    real_debs real
     passes on sh -c "echo 198.18.0.10 $(echo $NAMES) >>/etc/hosts"
     passes on loginctl enable-linger alice
     passes install "./$DEB"
-    on mkdir -p /usr/local/share/applications /etc/firefox-esr
-    # Both ask whether to go on in a safe mode, since these tests kill them.
-    put /etc/firefox-esr/killed.js <<<'pref("toolkit.startup.max_resumed_crashes", -1);'
+    on mkdir -p /usr/local/share/applications
     put /etc/thunderbird/pref/killed.js <<<'pref("toolkit.startup.max_resumed_crashes", -1);'
     put /usr/local/share/applications/probe.desktop <<<$'[Desktop Entry]\nType=Application\nName=probe\nExec=xev'
     listed
@@ -51,15 +47,6 @@ listed() {
 }
 
 tried() { grep . <<<"$APPLICATIONS"; }
-
-# session_of_hers: alice's, with a display and a window manager.
-session_of_hers() {
-    passes on systemctl restart user@1000.service
-    passes on systemd-run --quiet --unit=xvfb -p User=alice Xvfb :9 -screen 0 1280x800x24 -nolisten tcp
-    eventually 10 session "xdotool getdisplaygeometry"
-    passes session 'systemctl --user set-environment DISPLAY=:9; systemd-run --user --quiet --unit=wm openbox'
-    passes session 'mkdir -p ~/.config; xdg-settings set default-web-browser firefox-esr.desktop'
-}
 
 # mail_account: one in each profile of Thunderbird's, which it has made itself: it takes no other by itself.
 mail_account() {
@@ -87,24 +74,6 @@ JS
     end /usr/lib/thunderbird/
 }
 
-# session COMMAND-LINE: in alice's session; what goes on does not keep it.
-session() {
-    alice "export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus DISPLAY=:9; $1"
-}
-behind() { session "exec $1 >>~/said 2>&1 &"; }
-
-# groups PATTERN: the groups of alice's processes whose command line has that, each once.
-groups() { on ps -u alice -o rgroup:32=,args= | grep -e "$1" | awk '{ print $1 }' | sort -u; }
-
-is_in() { [ "$(groups "$2")" = "$1" ]; }
-ended() { [ -z "$(groups "$1")" ]; }
-end() {
-    on pkill -KILL -u alice -f -- "$1" || true
-    eventually 20 ended "$1" || complain "goes on: $1"
-    on rm -f /home/alice/.config/chromium/SingletonLock
-}
-
-asked() { [ -n "$(sent "$since" "dst host 198.18.0.10 and tcp[tcpflags] == tcp-syn and tcp dst port $1")" ]; }
 refused() {
     on galaf_denied --json | jq -e --argjson port "$1" \
         'any(.denied[]; .destination == "198.18.0.10" and .port == $port and .uid == 1000 and .gid == 1000)' >/dev/null
@@ -118,7 +87,7 @@ starts() {
         eventually 60 is_in "$1" "$2" || complain "$4: not started" "$(on tail -n 20 /home/alice/said)"
         return
     fi
-    eventually 90 asked "$3" || complain "$4: no packet" "$(on ps -u alice -o rgroup,args)" "$(on tail -n 20 /home/alice/said)"
+    eventually 90 asked "$since" "$3" || complain "$4: no packet" "$(on ps -u alice -o rgroup,args)" "$(on tail -n 20 /home/alice/said)"
     same "$1" "$(groups "$2")" "$4"
 }
 
@@ -172,11 +141,8 @@ leads_to_firefox() {
 led_to_firefox() {
     [ -n "$(groups firefox-esr)" ] || "$@" || true
     sleep 3
-    asked 80
+    asked "$since" 80
 }
-
-# picture NAME: of the screen, in her home.
-picture() { session "import -window root ~/'$1.png'"; }
 
 # click TITLE X Y: in the window of that title.
 click() { session "xdotool search --onlyvisible --name '$1' windowactivate --sync %1 mousemove --window %1 $2 $3 click 1"; }
@@ -243,7 +209,7 @@ END
     session 'systemctl --user set-environment XDG_CURRENT_DESKTOP=GNOME; systemctl --user daemon-reload'
     since=$(now)
     passes session 'systemctl --user start app-org.gnome.Software@autostart.service'
-    eventually 90 asked 443 || complain "no packet" "$(on ps -u alice -o rgroup,args)" "$(on journalctl -q -b --no-pager -n 30)"
+    eventually 90 asked "$since" 443 || complain "no packet" "$(on ps -u alice -o rgroup,args)" "$(on journalctl -q -b --no-pager -n 30)"
     same gnome-software "$(groups /usr/bin/gnome-software)"
     end /usr/bin/gnome-software
 }
@@ -251,7 +217,7 @@ END
 @test "a unit of the user's systemd, which a package brings and locks down: Syncthing" {
     since=$(now)
     passes session 'systemctl --user start syncthing.service'
-    eventually 60 asked 443 || complain "no packet" "$(on journalctl -q -b --no-pager -n 30)"
+    eventually 60 asked "$since" 443 || complain "no packet" "$(on journalctl -q -b --no-pager -n 30)"
     same syncthing "$(groups /usr/bin/syncthing)"
     passes session 'systemctl --user stop syncthing.service'
     same "" "$(groups /usr/bin/syncthing)" "what goes on after it was stopped"
@@ -293,6 +259,20 @@ END
     eventually 20 on grep -qF 'some [x:y] 198.18.0.10' /home/alice/some.log || complain "$(on cat /home/alice/some.log)"
     session '/opt/some/AppRun by-its-path'
     on grep -qF 'alice [by-its-path] nothing' /home/alice/some.log || complain "$(on cat /home/alice/some.log)"
+}
+
+@test "what an AppImage mounts itself by, the set-uid fusermount3, is refused in a group" {
+    local some=/home/alice/some.squashfs
+    passes on sh -c "test -e /dev/fuse || mknod -m 666 /dev/fuse c 10 229"
+    passes on mksquashfs /etc/hostname $some -quiet -no-progress
+    passes on galaf_config --set '$.groups.mounts' '{"execv": ["/usr/bin/squashfuse", "…"]}'
+    passes on galaf_config --yes
+    passes session "mkdir -p ~/mounted && /usr/bin/squashfuse $some ~/mounted && cat ~/mounted/hostname && fusermount3 -u ~/mounted"
+    run session "galaf mounts $some /home/alice/mounted"
+    [ "$status" != 0 ] || complain "mounted" "$output"
+    says "mount failed: Operation not permitted"
+    passes on galaf_config --unset '$.groups.mounts'
+    passes on galaf_config --yes
 }
 
 # panel: Xfce's, with a menu of its own kind that has Firefox alone.
