@@ -26,7 +26,7 @@ setup_file() {
 # kde_variables: what KDE's own session sets, and no wish for a graphics card.
 kde_variables() {
     echo "XDG_CURRENT_DESKTOP=KDE KDE_FULL_SESSION=true KDE_APPLICATIONS_AS_SCOPE=1 XDG_MENU_PREFIX=plasma- QT_QUICK_BACKEND=software" \
-        "KDE_SESSION_VERSION=$(on test -e /usr/bin/kde-open5 && echo 5 || echo 6)"
+        "KDE_SESSION_VERSION=$(on test -e /usr/lib/x86_64-linux-gnu/libKF6KIOCore.so.6 && echo 6 || echo 5)"
 }
 
 # What runs a command as KDE's session does, and one that has her systemd start programs as services, as Plasma 6 has it.
@@ -90,7 +90,6 @@ found_by_krunner() {
 }
 
 @test "KRunner: a name typed, and a return" {
-    on test -e /usr/bin/kde-open5 || skip "Plasma 6 has KWin show it, which xdotool cannot reach"
     program krunner krunner
     eventually 30 session "busctl --user introspect org.kde.krunner /App" || complain "$(on journalctl -q -b --no-pager -n 20)"
     for name in trip rogue; do
@@ -104,7 +103,7 @@ found_by_krunner() {
     session "busctl --user call org.kde.krunner /App org.kde.krunner.App query s 'trip typed'"
     eventually 30 found_by_krunner trip || { picture krunner; complain "a command line: not started"; }
     same "trip [typed] 198.18.0.10" "$(on cat /home/alice/trip.log)"
-    session 'systemctl --user stop krunner'
+    session 'systemctl --user --quiet stop krunner' || true     # it may have ended by itself
 }
 
 # panel: one on top with trip, rogue and a menu.
