@@ -115,6 +115,22 @@ print(int.from_bytes(asking.recv(512)[-10:-6], "big"))')
     same 0 "$(refused web 198.18.0.10)"
 }
 
+@test "a sweep ends where others' packets have filled a set, and sets change all the time" {
+    configured 1d
+    look_up web web.example
+    /usr/bin/python3 -c '
+for number in range(60000):
+    print(f"add element inet galaf denied_in4 {{ 10.0.{number >> 8}.{number & 255} . 192.0.2.2 . tcp . 1000 }}")' | passes nft -f -
+    while nft "add element inet galaf old/other_4 { 192.0.2.77 }; delete element inet galaf old/other_4 { 192.0.2.77 }"; do :; done 3>&- &
+    changing=$!
+    passes timeout 60 galaf_dns sweep
+    kill -0 $changing
+    kill $changing
+    nft flush set inet galaf denied_in4
+    passes nft list set inet galaf old/web_4
+    says 198.18.0.10
+}
+
 @test "an address that is not answered or used any more ages out in its time, sweeps or not" {
     configured 10s
     look_up web web.example

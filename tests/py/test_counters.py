@@ -9,7 +9,7 @@ from conftest import load
 from galaf.errors import GalafError
 from galaf.observe import counters
 from galaf.observe.counters import Count
-from galaf.observe.deletions import Deleted
+from galaf.observe.elements import Element
 
 
 stats = load("galaf_stats")
@@ -66,11 +66,11 @@ def test_deleted_elements_of_the_wanted_sets():
     ends = bytes((192, 0, 2, 1, 192, 0, 2, 2, 6, 0, 0, 0, 0, 9, 0, 0))
     mark = (0x753403e8).to_bytes(4, sys.byteorder)
     found, complaints = counters.deleted([
-        Deleted("galaf", "post-filter-out", mark, 12, 719, None), Deleted("other", "post-filter-out", mark, 1, 1, None),
-        Deleted("galaf", "web_4", ends[:4], None, None, 60), Deleted("galaf", "denied_in4", ends, 1, 60, 604799),
-        Deleted("galaf", "denied4", mark + ends[4:], 2, 80, 604799),
-        Deleted("galaf", "denied_in_more", b"\x11", 7, 9, 1),
-        Deleted("galaf", "record/web/out6", bytes(15) + b"\1", None, None, 60)],
+        Element("galaf", "post-filter-out", mark, 12, 719, None), Element("other", "post-filter-out", mark, 1, 1, None),
+        Element("galaf", "web_4", ends[:4], None, None, 60), Element("galaf", "denied_in4", ends, 1, 60, 604799),
+        Element("galaf", "denied4", mark + ends[4:], 2, 80, 604799),
+        Element("galaf", "denied_in_more", b"\x11", 7, 9, 1),
+        Element("galaf", "record/web/out6", bytes(15) + b"\1", None, None, 60)],
         "galaf", ["post-filter-out", "denied_in4", "denied4", "denied_in_more", "record/web/out6"])
     assert found == {
         "post-filter-out": [Count(0x753403e8, 12, 719)], "denied_in_more": [Count(17, 7, 9, expires=1)],

@@ -15,7 +15,7 @@ from .. import generation, paths
 from ..errors import GalafError
 from ..system import files
 from ..system.run import run
-from . import deletions
+from . import elements
 
 PRE, POST = "pre-filter-out", "post-filter-out"
 STATISTICS = (PRE, POST, "post-filter-in")
@@ -165,9 +165,9 @@ def reset(table_name, names):
     sources = _sources(table_name, names)
     _flush(table_name, beside(table_name, names))
     marker = f"galaf_reset_{os.getpid()}"
-    with deletions.listening() as told:
+    with elements.listening() as told:
         _flush(table_name, sources, f"add table inet {marker}\n", f"delete table inet {marker}\n")
-        counts, complaints = deleted(deletions.between(told, marker), table_name, sources)
+        counts, complaints = deleted(elements.between(told, marker), table_name, sources)
     return _summed(counts, names), complaints
 
 
@@ -175,13 +175,13 @@ def _flush(table_name, names, before="", after=""):
     run("nft", "-f", "-", stdin=before + "".join(f"flush set inet {table_name} {name}\n" for name in names) + after)
 
 
-def deleted(elements, table_name, names):
-    """({set: [Count]}, complaints) of deletions.Deleted elements of these sets."""
+def deleted(gone, table_name, names):
+    """({set: [Count]}, complaints) of the elements.Element of these sets that are gone."""
     counts, complaints = {name: [] for name in names}, []
-    for one in elements:
+    for one in gone:
         if one.table != table_name or one.set not in counts:
             continue
-        key = deletions.parts(one.key, _layout(one.set))
+        key = elements.parts(one.key, _layout(one.set))
         if one.packets is None:
             complaints.append(f"set {one.set}: an element without a counter passed over: {key}")
         else:
@@ -190,7 +190,7 @@ def deleted(elements, table_name, names):
 
 
 def _layout(name):
-    """What an element of a set is made of, as deletions.parts() has it."""
+    """What an element of a set is made of, as elements.parts() has it."""
     if name in _BY_NUMBER:
         return ["protocol" if name == "denied_in_more" else "mark"]
     address = f"address{name[-1]}"

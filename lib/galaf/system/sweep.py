@@ -11,7 +11,7 @@ whenever dnsmasq answers, so it stays T / 2 longer at least; answers hold for le
 max-ttl, dnsmasq.SPARE).
 """
 import contextlib
-import json
+import ipaddress
 import os
 import signal
 import time
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from .. import generation, paths
 from ..config import conf
+from ..observe import elements
 from ..render import dnsmasq, ruleset
 from . import daemons, files, lock, nft
 from .run import CommandFailed, run
@@ -120,20 +121,17 @@ def _entries(folder):
 
 
 def _move(table, entries):
-    wanted = set(names(entries))
-    listing = json.loads(run("nft", "-j", "list", "table", "inet", table))
-    found = {item["set"]["name"]: item["set"].get("elem", ()) for item in listing["nftables"] if "set" in item}
-    text = "".join(moving(table, name, elements) for name, elements in found.items() if name in wanted)
+    text = "".join(moving(table, name, elements.dumped(table, name)) for name in names(entries))
     if text:
         run("nft", "-f", "-", stdin=text)
 
 
-def moving(table, name, elements):
-    """The nft lines that move elements, as nft's JSON has them; "" for none.
+def moving(table, name, found):
+    """The nft lines that move elements, elements.Element each; "" for none.
 
     An element may go meanwhile, and deleting none is an error: so each is added before it is deleted.
     """
-    left = {each["elem"]["val"]: max(each["elem"].get("expires", 0), 1) for each in elements}
+    left = {str(ipaddress.ip_address(one.key)): max(one.expires or 0, 1) for one in found}
     if not left:
         return ""
     addresses = ", ".join(left)

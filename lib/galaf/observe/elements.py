@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel says of the elements that it deletes from sets, each with its counter, to whoever listens.
+"""The elements of the kernel's sets: of one as it is, and those that are deleted, each with its counter.
 
-nft monitor says the same, but reads every element of every set before, and begins anew whenever a set changes
-meanwhile: where many are full it never comes to that.
+nft reads them too, but begins anew whenever any set changes meanwhile, and for nft monitor reads those of every set
+before: where others have filled some, or names are answered all the time, it never comes to an end.
 """
 import contextlib
 import ipaddress
@@ -15,7 +15,11 @@ from ..errors import GalafError
 
 # linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h, linux/netlink.h
 _NETFILTER, _TABLES = 12, 7             # NETLINK_NETFILTER, NFNLGRP_NFTABLES
-_NEW_TABLE, _DELETED_TABLE, _DELETED = (10 << 8 | each for each in (0, 2, 14))  # NFT_MSG_NEWTABLE, DELTABLE, DELSETELEM
+# NFT_MSG_NEWTABLE, DELTABLE, NEWSETELEM, GETSETELEM, DELSETELEM
+_NEW_TABLE, _DELETED_TABLE, _ELEMENT, _GET, _DELETED = (10 << 8 | each for each in (0, 2, 12, 13, 14))
+_INET = 1                               # NFPROTO_INET
+_REQUEST, _DUMP = 1, 0x300              # NLM_F_REQUEST, NLM_F_DUMP
+_ERROR, _DONE = 2, 3                    # NLMSG_ERROR, NLMSG_DONE
 _RCVBUFFORCE = 33                       # SO_RCVBUFFORCE: asm-generic/socket.h
 _MOST = 512 << 20                       # bytes of what is told and not read yet: sets for millions of elements
 _TABLE, _SET, _ELEMENTS = 1, 2, 3       # NFTA_SET_ELEM_LIST_…
@@ -26,8 +30,8 @@ _HEADER = struct.Struct("=IHHII")       # struct nlmsghdr; struct nfgenmsg follo
 _ATTRIBUTE = struct.Struct("=HH")
 _KIND = 0x3fff                          # NLA_TYPE_MASK
 
-Deleted = namedtuple("Deleted", "table set key packets bytes expires")
-Deleted.__doc__ = """An element that was deleted.
+Element = namedtuple("Element", "table set key packets bytes expires")
+Element.__doc__ = """An element of a set.
 
 key: its bytes, each of its parts filled up to 4; packets, bytes: None where it has no counter; expires: the seconds
 that it had left, or None.
@@ -44,7 +48,7 @@ def listening():
 
 
 def between(told, table):
-    """Each Deleted of the change that made a table of this name first, and deleted it last.
+    """Each Element that was deleted by the change that made a table of this name first, and deleted it last.
 
     told: as listening() has it.  Raises GalafError where the kernel had no room for all.
     """
@@ -54,8 +58,29 @@ def between(told, table):
         if kind in (_NEW_TABLE, _DELETED_TABLE) and _text(attributes[_TABLE]) == table:
             inside = kind == _NEW_TABLE
         elif kind == _DELETED and inside:
-            for _, element in _attributes(attributes[_ELEMENTS]):
-                yield _deleted(_text(attributes[_TABLE]), _text(attributes[_SET]), dict(_attributes(element)))
+            yield from _elements(attributes)
+
+
+def dumped(table, name):
+    """Each Element of a set of a table; none where there is no such set.
+
+    One that is put in or taken out meanwhile may be there or not.
+    """
+    body = struct.pack("=BBH", _INET, 0, 0) + _attribute(_TABLE, table) + _attribute(_SET, name)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER) as asked:
+        asked.bind((0, 0))
+        asked.send(_HEADER.pack(_HEADER.size + len(body), _GET, _REQUEST | _DUMP, 1, 0) + body)
+        while True:
+            for kind, attributes in _messages_of(asked.recv(1 << 20)):
+                if kind in (_DONE, _ERROR):
+                    return
+                if kind == _ELEMENT:
+                    yield from _elements(dict(_attributes(attributes)))
+
+
+def _elements(attributes):
+    for _, element in _attributes(attributes.get(_ELEMENTS, b"")):
+        yield _element(_text(attributes[_TABLE]), _text(attributes[_SET]), dict(_attributes(element)))
 
 
 def parts(key, layout):
@@ -82,11 +107,20 @@ def _messages(told):
             return
         except OSError as error:
             raise GalafError(f"the kernel did not tell every counter ({error.strerror}); they are zero now") from None
-        at = 0
-        while at + _HEADER.size <= len(data):
-            length, kind, *_ = _HEADER.unpack_from(data, at)
-            yield kind, data[at + _HEADER.size + 4:at + length]
-            at += length + -length % 4
+        yield from _messages_of(data)
+
+
+def _messages_of(data):
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, at)
+        yield kind, data[at + _HEADER.size + 4:at + length]
+        at += length + -length % 4
+
+
+def _attribute(kind, text):
+    value = text.encode() + b"\0"
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
 
 
 def _attributes(data):
@@ -98,13 +132,13 @@ def _attributes(data):
         at += length + -length % 4
 
 
-def _deleted(table, set_, element):
+def _element(table, set_, element):
     key = next(value for _, value in _attributes(element[_KEY]))
     expression = dict(_attributes(element.get(_EXPRESSION, b"")))
     counter = dict(_attributes(expression[_DATA])) if expression.get(_NAME) == b"counter\0" else {}
     packets, bytes_, left = (value and int.from_bytes(value, "big")
                              for value in (counter.get(_PACKETS), counter.get(_BYTES), element.get(_EXPIRES)))
-    return Deleted(table, set_, key, packets, bytes_, left if left is None else left // 1000)
+    return Element(table, set_, key, packets, bytes_, left if left is None else left // 1000)
 
 
 def _text(value):
