@@ -808,14 +808,12 @@ PY
 @test "--mine: what others send from outside, and could fill, is not read for it" {
     answering
     fails 7 as bob fetch http://198.18.0.30:993/
-    mv /usr/sbin/nft /usr/sbin/nft.away
-    printf '#!/bin/sh\necho "$*" >>/tmp/asked\nexec /usr/sbin/nft.away "$@"\n' >/usr/sbin/nft
-    chmod +x /usr/sbin/nft
-    run as bob galaf_denied --mine
-    mv /usr/sbin/nft.away /usr/sbin/nft
-    ended 0
+    strace -qq -f -p "$(cat /tmp/servant)" -e trace=sendto -s 100 -o /tmp/asked 2>/dev/null 3>&- &
+    passes eventually 20 grep -qE '^TracerPid:\s+[1-9]' "/proc/$(cat /tmp/servant)/status"
+    passes as bob galaf_denied --mine
+    kill $!
     says 198.18.0.30
-    same "denied4 denied6 denied_more" "$(grep -o 'denied[a-z0-9_]*' /tmp/asked | xargs)"
+    same "denied4 denied6 denied_more" "$(grep -o 'denied[a-z0-9_]*' /tmp/asked | sort -u | xargs)"
     rm /tmp/asked
 }
 

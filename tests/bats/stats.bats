@@ -313,7 +313,7 @@ print(counters.restore_text(counters.SAVED, open("/tmp/rules").read()))' >>/tmp/
     nft 'add set inet galaf record/foreign/out4 { type ipv4_addr; }'
     nft 'add element inet galaf record/foreign/out4 { 192.0.2.77 }'
     passes galaf_stats
-    says "alice/echo" "galaf_stats: set record/foreign/out4: 1 element(s) of an unknown form passed over"
+    says "alice/echo" "galaf_stats: set record/foreign/out4: 1 element(s) of an unknown form passed over, such as 192.0.2.77"
     nft delete set inet galaf record/foreign/out4
 }
 

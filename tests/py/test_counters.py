@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""galaf.counters: nft's forms, the text that puts counters back; and how galaf_stats draws them."""
+"""galaf.counters: what the kernel's sets hold, the text that puts counters back; and how galaf_stats draws them."""
 import json
 import sys
 
@@ -7,76 +7,76 @@ import pytest
 from conftest import load
 
 from galaf.errors import GalafError
-from galaf.observe import counters
+from galaf.observe import collect, counters, denied
 from galaf.observe.counters import Count
-from galaf.observe.elements import Element
+from galaf.system.elements import Element
 
 
 stats = load("galaf_stats")
 
 
-def listing(version, name, *elements, **more):
-    """nft's JSON of one set."""
-    return json.dumps({"nftables": [
-        {"metainfo": {"version": version, "release_name": "-", "json_schema_version": 1}},
-        {"set": {"family": "inet", "name": name, "table": "galaf", "type": "mark", "handle": 5, "size": 65536,
-                 "elem": list(elements), "stmt": [{"counter": None}], **more}}]})
+MARK = (0x753403e8).to_bytes(4, sys.byteorder)
+ENDS = bytes((192, 0, 2, 1, 192, 0, 2, 2, 6, 0, 0, 0, 0, 9, 0, 0))
 
 
-def element(value, packets, bytes_, **more):
-    return {"elem": {"val": value, "counter": {"packets": packets, "bytes": bytes_}, **more}}
+def held(monkeypatch, kernel, sizes=None):
+    """Has the kernel hold these sets: {name: [Element]}."""
+    listing = {"nftables": [{"set": {"name": name, "table": "galaf", **(sizes or {})}} for name in kernel]}
+    monkeypatch.setattr(counters, "run", lambda *_: json.dumps(listing))
+    monkeypatch.setattr(counters.elements, "dumped", lambda _, name: kernel[name])
 
 
-@pytest.mark.parametrize("version, more", [("1.0.6", {}), ("1.1.3", {"flags": ["dynamic"]})])
-def test_parse_marks(version, more):
-    text = listing(version, "post-filter-out", element(1, 12, 719), element("0x753403e8", 1, 60), **more)
-    assert counters.parse(text, "post-filter-out") == ([Count(1, 12, 719), Count(0x753403e8, 1, 60)], [])
+def test_what_the_sets_hold(monkeypatch):
+    kernel = {"post-filter-out": [Element("galaf", "post-filter-out", MARK, 12, 719)], "post-filter-in": [],
+              "record/web/out4": [Element("galaf", "record/web/out4", ENDS[:4], 25, 1490, None, 86399)],
+              "denied_in4": [Element("galaf", "denied_in4", ENDS, 1, 60)]}
+    held(monkeypatch, kernel, {"size": 65536})
+    assert counters.read("galaf", [*kernel, "denied4"]) == ({
+        "post-filter-out": [Count(0x753403e8, 12, 719)], "post-filter-in": [],
+        "record/web/out4": [Count("192.0.2.1", 25, 1490, None, 86399)],
+        "denied_in4": [Count(("192.0.2.1", "192.0.2.2", 6, 9), 1, 60)]}, [])
 
 
-def test_parse_addresses():
-    text = listing("1.0.6", "record/web/out4", element("198.18.0.10", 25, 1490, expires=86399))
-    assert counters.parse(text, "record/web/out4")[0] == [Count("198.18.0.10", 25, 1490, None, 86399)]
-    key = {"concat": ["192.0.2.1", "192.0.2.2", 6, 9]}
-    text = listing("1.1.3", "denied_in4", element(key, 1, 60), type={"typeof": {"concat": []}})
-    assert counters.parse(text, "denied_in4")[0] == [Count(("192.0.2.1", "192.0.2.2", 6, 9), 1, 60)]
-
-
-def test_a_full_set_is_told():
-    text = listing("1.0.6", "record/web/out4", element("198.18.0.10", 1, 60), element("198.18.0.11", 1, 60), size=2)
-    counts, complaints = counters.parse(text.replace('"size": 65536, ', ""), "record/web/out4")
-    assert len(counts) == 2
+def test_a_full_set_is_told(monkeypatch):
+    held(monkeypatch, {"record/web/out4": [Element("galaf", "record/web/out4", ENDS[:4], 1, 60)] * 2}, {"size": 2})
+    counts, complaints = counters.read("galaf", ["record/web/out4"])
+    assert len(counts["record/web/out4"]) == 2
     assert complaints == ["set record/web/out4: full with 2 elements: what is not in it is not listed"]
 
 
-def test_parse_empty_set():
-    text = '{"nftables": [{"metainfo": {}}, {"set": {"family": "inet", "name": "post-filter-in", "table": "galaf"}}]}'
-    assert counters.parse(text, "post-filter-in") == ([], [])
+@pytest.mark.parametrize("name, key, packets, said", [
+    ("record/web/out6", bytes(15) + b"\1", None, "::1"), ("record/web/out6", b"\1\2", 1, "0102"),
+    ("denied4", MARK, 1, "e8033475" if sys.byteorder == "little" else "753403e8")])
+def test_foreign_elements_are_named_and_passed_over(monkeypatch, name, key, packets, said):
+    held(monkeypatch, {name: [Element("galaf", name, key, packets, packets)]})
+    assert counters.read("galaf", [name]) == (
+        {name: []}, [f"set {name}: 1 element(s) of an unknown form passed over, such as {said}"])
 
 
-@pytest.mark.parametrize("strange", [
-    "198.18.0.10", 7, {"elem": {"val": 7}}, {"elem": {"val": {"range": [1, 5]}, "counter": {"packets": 1, "bytes": 2}}},
-    element("firefox", 1, 2), element(-1, 1, 2), element(2 ** 32, 1, 2), element(7, None, 2), {"prefix": {}}, [7]])
-def test_foreign_elements_are_named_and_passed_over(strange):
-    found, complaints = counters.parse(listing("1.0.6", "pre-filter-out", strange, element(7, 1, 60)), "pre-filter-out")
-    assert found == [Count(7, 1, 60)]
-    assert len(complaints) == 1 and complaints[0].startswith("set pre-filter-out: 1 element(s) of an unknown form")
+def test_what_users_see_of_theirs_is_read_of_their_sets_alone(monkeypatch):
+    """Others fill those of what came in and of what is forwarded."""
+    asked = []
+    monkeypatch.setattr(counters, "run", lambda *_: json.dumps(
+        {"nftables": [{"set": {"name": name}} for name in denied.SETS]}))
+    monkeypatch.setattr(counters.elements, "dumped", lambda _, name: asked.append(name) or [])
+    collect.refusals("galaf", sets=denied.OF_USERS)
+    assert sorted(asked) == ["denied4", "denied6", "denied_more"]
 
 
 def test_deleted_elements_of_the_wanted_sets():
-    ends = bytes((192, 0, 2, 1, 192, 0, 2, 2, 6, 0, 0, 0, 0, 9, 0, 0))
-    mark = (0x753403e8).to_bytes(4, sys.byteorder)
     found, complaints = counters.deleted([
-        Element("galaf", "post-filter-out", mark, 12, 719, None), Element("other", "post-filter-out", mark, 1, 1, None),
-        Element("galaf", "web_4", ends[:4], None, None, 60), Element("galaf", "denied_in4", ends, 1, 60, 604799),
-        Element("galaf", "denied4", mark + ends[4:], 2, 80, 604799),
-        Element("galaf", "denied_in_more", b"\x11", 7, 9, 1),
-        Element("galaf", "record/web/out6", bytes(15) + b"\1", None, None, 60)],
+        Element("galaf", "post-filter-out", MARK, 12, 719), Element("other", "post-filter-out", MARK, 1, 1),
+        Element("galaf", "web_4", ENDS[:4], None, None, None, 60),
+        Element("galaf", "denied_in4", ENDS, 1, 60, None, 604799),
+        Element("galaf", "denied4", MARK + ENDS[4:], 2, 80, None, 604799),
+        Element("galaf", "denied_in_more", b"\x11", 7, 9, None, 1),
+        Element("galaf", "record/web/out6", bytes(15) + b"\1", None, None, None, 60)],
         "galaf", ["post-filter-out", "denied_in4", "denied4", "denied_in_more", "record/web/out6"])
     assert found == {
         "post-filter-out": [Count(0x753403e8, 12, 719)], "denied_in_more": [Count(17, 7, 9, expires=1)],
         "denied_in4": [Count(("192.0.2.1", "192.0.2.2", 6, 9), 1, 60, expires=604799)],
         "denied4": [Count((0x753403e8, "192.0.2.2", 6, 9), 2, 80, expires=604799)], "record/web/out6": []}
-    assert complaints == ["set record/web/out6: an element without a counter passed over: ('::1',)"]
+    assert complaints == ["set record/web/out6: 1 element(s) of an unknown form passed over, such as ::1"]
 
 
 RULES = """table inet galaf {
@@ -103,9 +103,9 @@ def test_what_was_tried_is_what_was_let_out_and_what_was_refused(monkeypatch):
     """By mark; a table of an older galaf's has it as a set of its own."""
     kernel = {"post-filter-out": [Count(1, 12, 719), Count(2, 1, 60)],
               "refused-out": [Count(2, 3, 180), Count(5, 1, 60)], "pre-filter-out": [Count(7, 1, 60)]}
-    monkeypatch.setattr(counters, "present", lambda _, names: [name for name in names if name in kernel])
-    monkeypatch.setattr(counters, "run", lambda *words, **_: words[-1])
-    monkeypatch.setattr(counters, "parse", lambda _, name: (kernel[name], []))
+    monkeypatch.setattr(counters, "present", lambda _, names: {name: None for name in names if name in kernel})
+    monkeypatch.setattr(counters.elements, "dumped", lambda _, name: [
+        Element("galaf", name, one.key.to_bytes(4, sys.byteorder), one.packets, one.bytes) for one in kernel[name]])
     tried = {"pre-filter-out": [Count(1, 12, 719), Count(2, 4, 240), Count(5, 1, 60)]}
     assert counters.read("galaf", ["pre-filter-out"]) == (tried, [])
     assert counters.read("galaf", ["pre-filter-out", "post-filter-out"]) == (

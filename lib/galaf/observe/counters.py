@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The counters that the kernel keeps in the sets of galaf's table: reading, zeroing, keeping them.
 
-What nft prints of a set differs a little between its versions; here is the one place that
-knows.  An element of a form that is not known is named and passed over.
+An element of a form that is not known is named and passed over.
 """
-import contextlib
 import ipaddress
 import json
 import os
@@ -13,9 +11,8 @@ from dataclasses import dataclass
 
 from .. import generation, paths
 from ..errors import GalafError
-from ..system import files
+from ..system import elements, files
 from ..system.run import run
-from . import elements
 
 PRE, POST = "pre-filter-out", "post-filter-out"
 STATISTICS = (PRE, POST, "post-filter-in")
@@ -58,6 +55,14 @@ def set_names(table_name):
 
     Raises GalafError if the table is not loaded.
     """
+    names = [*_sizes(table_name)]
+    names += [PRE] if REFUSED in names and PRE not in names else []
+    return [*(name for name in STATISTICS if name in names), *sorted(filter(recorded, names)),
+            *sorted(filter(is_refused_in, names))]
+
+
+def _sizes(table_name):
+    """{set of the table: how many elements it takes, None without a bound}.  Raises GalafError as set_names()."""
     try:
         listing = json.loads(run("nft", "-j", "-t", "list", "sets", "table", "inet", table_name))
     except GalafError as error:
@@ -65,20 +70,26 @@ def set_names(table_name):
             raise
         raise GalafError(f"the table inet {table_name} is not loaded: run galaf_config, "
                          "or galaf_firewall start") from None
-    names = [entry["set"]["name"] for entry in listing["nftables"] if "set" in entry]
-    names += [PRE] if REFUSED in names and PRE not in names else []
-    return [*(name for name in STATISTICS if name in names), *sorted(filter(recorded, names)),
-            *sorted(filter(is_refused_in, names))]
+    return {entry["set"]["name"]: entry["set"].get("size") for entry in listing["nftables"] if "set" in entry}
+
+
+def present(table_name, names):
+    """{set: its size, as _sizes() has it} of those of the names that are sets of the table, if it is loaded."""
+    try:
+        sizes = _sizes(table_name)
+    except GalafError:
+        return {}
+    return {name: sizes[name] for name in names if name in sizes}
 
 
 def read(table_name, names):
     """{set: [Count]} for the named sets, and a list of complaints about what could not be understood."""
     counts, complaints = {}, []
-    for name in _sources(table_name, names):
-        with contextlib.suppress(GalafError):       # galaf_config may have removed it since
-            text = run("nft", "-j", "-n", "list", "set", "inet", table_name, name)
-            counts[name], strange = parse(text, name)
-            complaints += strange
+    for name, size in present(table_name, _sources(table_name, names)).items():
+        counts[name], strange = _counted(name, elements.dumped(table_name, name))
+        complaints += strange
+        if size and len(counts[name]) >= size:
+            complaints.append(f"set {name}: full with {size} elements: what is not in it is not listed")
     return _summed(counts, names), complaints
 
 
@@ -105,43 +116,20 @@ def _combined(these, those, sign):
     return [each for each in found.values() if sign > 0 or each.packets > 0 and each.bytes > 0]
 
 
-def parse(text, name):
-    """([Count], complaints) of one set in nft's JSON."""
+def _counted(name, found):
+    """([Count], complaints) of the elements.Elements of a set."""
     counts, strange = [], []
-    sets = [entry["set"] for entry in json.loads(text)["nftables"] if "set" in entry]
-    for one in sets:
-        for element in one.get("elem", ()):
-            try:
-                counts.append(_count(element["elem"], name))
-            except (KeyError, TypeError, ValueError):
-                strange.append(json.dumps(element))
-    complaints = [f"set {name}: {len(strange)} element(s) of an unknown form passed over, such as {strange[0]}"
-                  for _ in strange[:1]]
-    if any(one.get("size") and len(counts) >= one["size"] for one in sets):
-        complaints.append(f"set {name}: full with {len(counts)} elements: what is not in it is not listed")
-    return counts, complaints
-
-
-def _count(element, name):
-    value = element["val"]
-    key = tuple(value["concat"]) if isinstance(value, dict) else value
-    if name in _BY_NUMBER:
-        key = int(key, 0) if isinstance(key, str) else int(key)
-        if not 0 <= key <= 0xFFFFFFFF:
-            raise ValueError(key)
-    counter = element["counter"]
-    return Count(key, int(counter["packets"]), int(counter["bytes"]),
-                 element.get("timeout"), element.get("expires"))
-
-
-def present(table_name, names):
-    """Those of the names that are sets of the table; [] where it is not loaded."""
-    try:
-        listing = json.loads(run("nft", "-j", "-t", "list", "sets", "table", "inet", table_name))
-    except GalafError:
-        return []
-    there = {entry["set"]["name"] for entry in listing["nftables"] if "set" in entry}
-    return [name for name in names if name in there]
+    for one in found:
+        try:
+            key = elements.parts(one.key, _layout(name))
+        except ValueError:
+            key = ()
+        if key and one.packets is not None:
+            counts.append(Count(key if len(key) > 1 else key[0], one.packets, one.bytes, one.timeout, one.expires))
+        else:
+            strange.append(" . ".join(map(str, key)) or one.key.hex())
+    return counts, [f"set {name}: {len(strange)} element(s) of an unknown form passed over, such as {strange[0]}"
+                    for _ in strange[:1]]
 
 
 def beside(table_name, names):
@@ -151,7 +139,7 @@ def beside(table_name, names):
     wanted = {"out": ("share_mark", "share_user", "portless4", "portless6"),
               "in": ("share_source4", "share_source6", "share_network4", "share_network6",
                      "portless_in4", "portless_in6")}
-    return present(table_name, [name for way in sorted(ways) for name in wanted[way]])
+    return [*present(table_name, [name for way in sorted(ways) for name in wanted[way]])]
 
 
 def reset(table_name, names):
@@ -176,17 +164,14 @@ def _flush(table_name, names, before="", after=""):
 
 
 def deleted(gone, table_name, names):
-    """({set: [Count]}, complaints) of the elements.Element of these sets that are gone."""
-    counts, complaints = {name: [] for name in names}, []
+    """({set: [Count]}, complaints) of the elements.Elements of these sets that are gone."""
+    found = {name: [] for name in names}
     for one in gone:
-        if one.table != table_name or one.set not in counts:
-            continue
-        key = elements.parts(one.key, _layout(one.set))
-        if one.packets is None:
-            complaints.append(f"set {one.set}: an element without a counter passed over: {key}")
-        else:
-            counts[one.set].append(Count(key if len(key) > 1 else key[0], one.packets, one.bytes, expires=one.expires))
-    return counts, complaints
+        if one.table == table_name and one.set in found:
+            found[one.set].append(one)
+    counted = {name: _counted(name, these) for name, these in found.items()}
+    return ({name: counts for name, (counts, _) in counted.items()},
+            [each for _, complaints in counted.values() for each in complaints])
 
 
 def _layout(name):

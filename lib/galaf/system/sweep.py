@@ -19,9 +19,8 @@ from pathlib import Path
 
 from .. import generation, paths
 from ..config import conf
-from ..observe import elements
 from ..render import dnsmasq, ruleset
-from . import daemons, files, lock, nft
+from . import daemons, elements, files, lock, nft
 from .run import CommandFailed, run
 
 UNIT = "galaf-sweep"

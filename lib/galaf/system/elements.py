@@ -5,7 +5,9 @@ nft reads them too, but begins anew whenever any set changes meanwhile, and for 
 before: where others have filled some, or names are answered all the time, it never comes to an end.
 """
 import contextlib
+import errno
 import ipaddress
+import os
 import socket
 import struct
 import sys
@@ -23,18 +25,20 @@ _ERROR, _DONE = 2, 3                    # NLMSG_ERROR, NLMSG_DONE
 _RCVBUFFORCE = 33                       # SO_RCVBUFFORCE: asm-generic/socket.h
 _MOST = 512 << 20                       # bytes of what is told and not read yet: sets for millions of elements
 _TABLE, _SET, _ELEMENTS = 1, 2, 3       # NFTA_SET_ELEM_LIST_…
-_KEY, _EXPIRES, _EXPRESSION = 1, 5, 7   # NFTA_SET_ELEM_…
+_KEY, _TIMEOUT, _EXPIRES, _EXPRESSION = 1, 4, 5, 7      # NFTA_SET_ELEM_…
 _NAME, _DATA = 1, 2                     # NFTA_EXPR_…
 _BYTES, _PACKETS = 1, 2                 # NFTA_COUNTER_…
 _HEADER = struct.Struct("=IHHII")       # struct nlmsghdr; struct nfgenmsg follows, of 4 bytes
 _ATTRIBUTE = struct.Struct("=HH")
+_GENERATION = struct.Struct(">2xH")     # struct nfgenmsg: the low bits of which ruleset it is of
 _KIND = 0x3fff                          # NLA_TYPE_MASK
+_TIMES = 3                              # that a set is asked for
 
-Element = namedtuple("Element", "table set key packets bytes expires")
+Element = namedtuple("Element", "table set key packets bytes timeout expires", defaults=(None, None))
 Element.__doc__ = """An element of a set.
 
-key: its bytes, each of its parts filled up to 4; packets, bytes: None where it has no counter; expires: the seconds
-that it had left, or None.
+key: its bytes, each of its parts filled up to 4; packets, bytes: None where it has no counter; timeout: its own
+seconds, None where it has its set's; expires: the seconds that it had left, or None.
 """
 
 
@@ -54,7 +58,7 @@ def between(told, table):
     """
     inside = False
     for kind, body in _messages(told):
-        attributes = dict(_attributes(body))
+        attributes = dict(_attributes(body[_GENERATION.size:]))
         if kind in (_NEW_TABLE, _DELETED_TABLE) and _text(attributes[_TABLE]) == table:
             inside = kind == _NEW_TABLE
         elif kind == _DELETED and inside:
@@ -62,20 +66,38 @@ def between(told, table):
 
 
 def dumped(table, name):
-    """Each Element of a set of a table; none where there is no such set.
+    """The Elements of a set of a table; none where there is no such set.
 
-    One that is put in or taken out meanwhile may be there or not.
+    Where any set changes meanwhile the kernel may pass an element over: then it is asked again, _TIMES in all, and
+    what was there once counts.  Raises GalafError where the kernel refuses.
     """
+    found = {}
+    for _ in range(_TIMES):
+        generations = set()
+        for generation, element in _dumped(table, name):
+            generations.add(generation)
+            found[element.key] = element
+        if len(generations) < 2:
+            break
+    return list(found.values())
+
+
+def _dumped(table, name):
+    """(the ruleset's generation, Element) of each, as the kernel comes to it."""
     body = struct.pack("=BBH", _INET, 0, 0) + _attribute(_TABLE, table) + _attribute(_SET, name)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER) as asked:
         asked.bind((0, 0))
         asked.send(_HEADER.pack(_HEADER.size + len(body), _GET, _REQUEST | _DUMP, 1, 0) + body)
         while True:
-            for kind, attributes in _messages_of(asked.recv(1 << 20)):
+            for kind, answer in _messages_of(asked.recv(1 << 20)):
                 if kind in (_DONE, _ERROR):
+                    refused = -int.from_bytes(answer[:4], sys.byteorder, signed=True)
+                    if refused not in (0, errno.ENOENT):
+                        raise GalafError(f"the set {name} can't be read: {os.strerror(refused)}")
                     return
                 if kind == _ELEMENT:
-                    yield from _elements(dict(_attributes(attributes)))
+                    for element in _elements(dict(_attributes(answer[_GENERATION.size:]))):
+                        yield _GENERATION.unpack_from(answer)[0], element
 
 
 def _elements(attributes):
@@ -99,7 +121,7 @@ def parts(key, layout):
 
 
 def _messages(told):
-    """(type, attributes) of each message that is there."""
+    """(type, what follows its header) of each message that is there."""
     while True:
         try:
             data = told.recv(1 << 20, socket.MSG_DONTWAIT)
@@ -114,7 +136,7 @@ def _messages_of(data):
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, *_ = _HEADER.unpack_from(data, at)
-        yield kind, data[at + _HEADER.size + 4:at + length]
+        yield kind, data[at + _HEADER.size:at + length]
         at += length + -length % 4
 
 
@@ -136,9 +158,10 @@ def _element(table, set_, element):
     key = next(value for _, value in _attributes(element[_KEY]))
     expression = dict(_attributes(element.get(_EXPRESSION, b"")))
     counter = dict(_attributes(expression[_DATA])) if expression.get(_NAME) == b"counter\0" else {}
-    packets, bytes_, left = (value and int.from_bytes(value, "big")
-                             for value in (counter.get(_PACKETS), counter.get(_BYTES), element.get(_EXPIRES)))
-    return Element(table, set_, key, packets, bytes_, left if left is None else left // 1000)
+    packets, bytes_, timeout, left = (
+        int.from_bytes(value, "big") if value else None
+        for value in (counter.get(_PACKETS), counter.get(_BYTES), element.get(_TIMEOUT), element.get(_EXPIRES)))
+    return Element(table, set_, key, packets, bytes_, timeout and timeout // 1000, left and left // 1000)
 
 
 def _text(value):
