@@ -74,23 +74,6 @@ JS
     end /usr/lib/thunderbird/
 }
 
-refused() {
-    on galaf_denied --json | jq -e --argjson port "$1" \
-        'any(.denied[]; .destination == "198.18.0.10" and .port == $port and .uid == 1000 and .gid == 1000)' >/dev/null
-}
-
-# starts NAME PATTERN PORT COMMAND-LINE: it starts that entry's application, all of it in its group, and it asks for the port.
-starts() {
-    since=$(now)
-    behind "$4"
-    if [ -z "$3" ]; then
-        eventually 60 is_in "$1" "$2" || complain "$4: not started" "$(on tail -n 20 /home/alice/said)"
-        return
-    fi
-    eventually 90 asked "$since" "$3" || complain "$4: no packet" "$(on ps -u alice -o rgroup,args)" "$(on tail -n 20 /home/alice/said)"
-    same "$1" "$(groups "$2")" "$4"
-}
-
 # every_way NAME: a click, gio launch and a typed name; by its path it is refused.
 every_way() {
     local name menu pattern argument port way

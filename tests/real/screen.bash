@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What the files here share: Debian's own programs, a session of alice's with a screen in memory, and whose group her
-# programs are in.
+# What these files share, and ../bats-machine/firefox.bats: Debian's own programs, a session of alice's with a screen in
+# memory, and whose group her programs are in.
 
 # real_debs SET: the packages of that set of tests/known-debs, on the machine.
 real_debs() {
@@ -42,6 +42,24 @@ end() {
 
 # asked SINCE PORT: the machine has asked for a connection to that port of the internet's.
 asked() { [ -n "$(sent "$1" "dst host 198.18.0.10 and tcp[tcpflags] == tcp-syn and tcp dst port $2")" ]; }
+
+# refused PORT: alice has asked for it outside every group.
+refused() {
+    on galaf_denied --json | jq -e --argjson port "$1" \
+        'any(.denied[]; .destination == "198.18.0.10" and .port == $port and .uid == 1000 and .gid == 1000)' >/dev/null
+}
+
+# starts NAME PATTERN PORT COMMAND-LINE: it starts that entry's application, all of it in its group, and it asks for the port.
+starts() {
+    since=$(now)
+    behind "$4"
+    if [ -z "$3" ]; then
+        eventually 60 is_in "$1" "$2" || complain "$4: not started" "$(on tail -n 20 /home/alice/said)"
+        return
+    fi
+    eventually 90 asked "$since" "$3" || complain "$4: no packet" "$(on ps -u alice -o rgroup,args)" "$(on tail -n 20 /home/alice/said)"
+    same "$1" "$(groups "$2")" "$4"
+}
 
 # picture NAME: of the screen, in her home.
 picture() { session "import -window root ~/'$1.png'"; }
