@@ -105,7 +105,7 @@ several() { [ "$(sent "$@" | count)" -gt 5 ]; }
 
 # sends GROUP HOST: a program in that group sends there, a hundred times a second, until systemctl stop sends-GROUP.
 sends() {
-    put /opt/sender <<'END'
+    put "/opt/sends-$1" <<'END'
 import itertools, socket, sys, time
 with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as sending:
     for _ in itertools.count():
@@ -115,7 +115,7 @@ with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, so
             pass
         time.sleep(0.01)
 END
-    passes on systemd-run --quiet --unit="sends-$1" galaf --test "$1" python3 /opt/sender "$2"
+    passes on systemd-run --quiet --unit="sends-$1" galaf --test "$1" python3 "/opt/sends-$1" "$2"
 }
 
 # is_at [LINE]: galaf_firewall status says that of the networks, and no more; there [LINE]: soon.
