@@ -79,6 +79,7 @@ only_dnsmasq() {
     printf '[Match]\nName=eth0\n[Network]\nDHCP=yes\n' | put /etc/systemd/network/eth0.network
     printf 'no-resolv\nserver=192.0.2.1\n' | put /etc/dnsmasq.d/upstream.conf
     passes on apt-get purge -q -y network-manager
+    on systemctl reset-failed NetworkManager-dispatcher || true     # may be at work as its files go
     passes on systemctl enable --quiet --now systemd-networkd
     rm -f /run/machine/tree/etc/resolv.conf
     echo nameserver 127.0.0.1 | put /etc/resolv.conf

@@ -196,7 +196,7 @@ from_prefix() {
     passes internet python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], 22), 5)' "$new"
     fails 7 alice 'galaf away -g -m 5 http://[2001:2:0:1::41]:8080/'
     fails 7 alice '/usr/bin/curl -sS -g -m 5 http://[2001:2:0:1::10]/'
-    wait "$held" || complain "what was open did not go on"
+    wait "$held" || complain "what was open did not go on" "$(on ip -6 addr show dev eth0)" "$(on ss -H6tni)"
     passes on systemctl stop sends-letters
     closed "$since"
     echo "# by another prefix: $(sent "$changed" "src net 2001:db8:7::/64 and dst host 2001:2:0:1::30" | count) packets of the" \
