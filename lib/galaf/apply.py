@@ -79,7 +79,8 @@ def check_no_trial():
 def prepare(plan, before=None):
     """Writes and checks a generation, and makes its groups; returns its folder.  It is not active yet.
 
-    before: the configuration that is active, or None.  Where it would hold what the good one holds, that is it.
+    before: the text of the ruleset that is active, where the load may refuse what of it can't be had any more; None to
+    check all.  Where it would hold what the good one holds, that is it.
     """
     folder = generation.write(plan.texts)
     try:
@@ -114,7 +115,7 @@ def commit(plan, arm=None):
     """
     good = generation.good()
     before = generation.configuration(good)
-    folder = prepare(plan, before)
+    folder = prepare(plan, None if arm else _taken(good))       # with the way back armed nothing is refused any more
     try:
         generation.stage(folder)        # where the disk is full, before there is anything to go back from
         if arm:
@@ -130,6 +131,14 @@ def commit(plan, arm=None):
     done.desktop = settle_desktop(plan.conf)
     journal.log(f"generation {folder.name} loaded by {journal.caller()}: {'; '.join(done.said()) or 'no change'}")
     return done
+
+
+def _taken(folder):
+    """The text of a generation's ruleset, None where there is none, or a damaged one."""
+    try:
+        return folder and generation.rules(folder)
+    except GalafError:
+        return None
 
 
 def _load(plan, folder):

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from . import VERSION, generation, paths
-from .config import changes, conf, sandboxes, sources
+from .config import conf, sandboxes, sources
 from .errors import GalafError
 from .render import dnsmasq, families, launch, networks, ruleset, sysctl, untold
 from .system import accounts, executables, journal, nft, resolver, seat
@@ -99,7 +99,7 @@ class Plan:
     def check(self, folder, before=None):
         """Has nft and dnsmasq check the texts written in a folder, side by side.
 
-        before: the configuration that nft took last: it checks what is new since then.  None: it checks all.
+        before: the text of a ruleset that nft has taken: it checks what is new since then.  None: it checks all.
         """
         with concurrent.futures.ThreadPoolExecutor() as pool:
             names = pool.submit(resolver.check, folder / "dnsmasq.conf")
@@ -107,13 +107,15 @@ class Plan:
             names.result()
 
     def _check_rules(self, folder, before):
-        """With 1,000 groups the check of all takes as long as the load.  It alone says what is wrong: a new entry may
-        be refused only for want of another one that a rule names."""
-        if before:
+        """With 1,000 groups the check of all takes as long as the load.  It alone says what is wrong: a new rule may
+        be refused only for want of another entry that it names."""
+        lines = self._lines(self.conf)
+        part = ruleset.fresh(self.conf, lines, before) if before else None
+        if part:
             with contextlib.suppress(GalafError):
-                nft.check(folder, self._lines(changes.fresh(before, self.conf)), self.sources.names)
+                nft.check(folder, self._lines(part), self.sources.names)
                 return
-        nft.check(folder, self._lines(self.conf), self.sources.names)
+        nft.check(folder, lines, self.sources.names)
 
     def remarks(self):
         """What is not wrong and yet should be known, a sentence each."""

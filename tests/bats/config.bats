@@ -495,14 +495,26 @@ JSON
     refuse '$.groups.webtoo: has the gid' <<<'{ "groups": { "web": { "rule": "" }, "webtoo": {} } }'
 }
 
-@test "an edit: a new entry may name the set of one that is as it was; what the load alone refuses has its place too" {
-    sed -i 's/"named": null/"named": { "rule": "ip daddr @web_4 tcp dport 80" }/' /etc/galaf/galaf_conf.json
+@test "an edit: a new entry may name the set of one that is as it was; what is refused late has its place and arms nothing" {
+    local file=/etc/galaf/galaf_conf.json
+    useradd -M carol
+    sed -i 's/"named": null/"named": { "rule": [ "ip daddr @web_4 tcp dport 80", "meta skuid carol tcp dport 81" ] }/' $file
     passes galaf_config --yes
     passes nft list chain inet galaf group_named
     says "ip daddr @web_4 tcp dport 80"
-    # nft took it, as far as galaf knows, so that an edit checks it no more.
-    sed -i 's/"tcp dport 993"/"tcp dport nonsense"/' /etc/galaf/galaf_conf.json /var/lib/galaf/good/galaf_conf.json
-    refuse '$.groups.post.rule: Error: ' <<<"$(sed 's/@web_4 tcp dport 80/@web_4 tcp dport 81/' /etc/galaf/galaf_conf.json)"
+    userdel carol       # nft took her name, so that an edit has it checked no more
+    refuse '$.groups.named.rule[1]: Error: ' <<<"$(sed 's/tcp dport 993/tcp dport 994/' $file)"
+    sed -i 's/tcp dport 994/tcp dport 993/' $file
+    # Another's set goes, or its entry.
+    for each in '"domains": \[ "web.example" \], ' '"web": .*'; do
+        sed "s/$each//; s/, \"meta skuid carol tcp dport 81\"//" $file >/tmp/edited
+        cp $file /tmp/kept
+        refuse '$.groups.named.rule[0]: Error: ' </tmp/edited
+        fails 1 galaf_config --try 60
+        says '$.groups.named.rule[0]: Error: '
+        [ ! -e /var/lib/galaf/trial ]
+        cp /tmp/kept $file
+    done
 }
 
 @test "not root; a file that is not there; wrong usage" {

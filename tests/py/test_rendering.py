@@ -50,6 +50,36 @@ def test_golden(case):
         assert text == (folder / name).read_text(encoding="utf-8"), f"{case}/{name}"
 
 
+BEFORE = {"users": {"alice": {"rule": "tcp dport 1"}, "root": {"rule": "tcp dport 2"}},
+          "groups": {"a": {"rule": ["tcp dport 1"], "domains": ["x.example"]}, "ab": {"rule": "tcp dport 3"}}}
+
+
+@pytest.mark.parametrize("changed, skeleton, fresh", [
+    ({}, SKELETON, []),
+    ({"groups": {**BEFORE["groups"], "ab": {"rule": "tcp dport 4"}}}, SKELETON, ["ab"]),
+    ({"groups": {**BEFORE["groups"], "a": {**BEFORE["groups"]["a"], "rule": "tcp dport 4"}}}, SKELETON, ["a"]),
+    ({"groups": {**BEFORE["groups"], "a": {"rule": "tcp dport 1"}}}, SKELETON, None),       # its sets go
+    ({"groups": {"a": BEFORE["groups"]["a"]}}, SKELETON, None),
+    ({"config": {"mode": "audit"}}, SKELETON, None),
+    ({}, SKELETON.replace("refused_out", "mine"), None),
+])
+def test_what_is_new_in_an_edit(changed, skeleton, fresh):
+    """The entries alone whose rules are new, where nothing else is, and nothing went that others may name."""
+    before, after = (conf.parse(json.dumps(each), "f") for each in (BEFORE, {**BEFORE, **changed}))
+    old = ruleset.text(ruleset.render(before, machine(before), [SKELETON]))
+    found = ruleset.fresh(after, ruleset.render(after, machine(before), [skeleton]), old)
+    assert (found and [entry.name for entry in found.entries()]) == fresh
+
+
+def test_a_user_who_was_not_there_is_new():
+    configuration = conf.parse(json.dumps(BEFORE), "f")
+    ids = machine(configuration)
+    absent = dataclasses.replace(ids, users={"root": 0})
+    old = ruleset.text(ruleset.render(configuration, absent, [SKELETON]))
+    found = ruleset.fresh(configuration, ruleset.render(configuration, ids, [SKELETON]), old)
+    assert found is None or "alice" in found.users
+
+
 def test_every_line_of_an_entry_has_its_path():
     """nft's complaint about a line can be told of the place in the JSON file that it came from."""
     configuration = conf.parse('{"groups": {"a": {"rule": ["tcp dport 1", "tcp dport 2"]}}}', "f")

@@ -38,15 +38,6 @@ def shrinks(old, new):
             or (old.mode == "audit" and new.mode != "audit"))
 
 
-def fresh(old, new):
-    """The new configuration with the entries alone that the old one has not, or otherwise; all if a setting differs."""
-    if dataclasses.replace(old, users={}, groups={}) != dataclasses.replace(new, users={}, groups={}):
-        return new
-    users, groups = ({name: entry for name, entry in getattr(new, kind).items()
-                      if getattr(old, kind).get(name) != entry} for kind in ("users", "groups"))
-    return dataclasses.replace(new, users=users, groups=groups)
-
-
 def _narrower(old, new):
     """Whether an entry permits less than it did: it lacks a rule, a family, a domain, or has come to need one."""
     if not old.rules:

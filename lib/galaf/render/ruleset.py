@@ -8,6 +8,7 @@ The ruleset can be loaded over itself in one transaction: it declares what may b
 already, flushes rules and verdict maps, and puts them anew.  Sets with addresses and
 counters are only declared, so their elements stay.
 """
+import dataclasses
 import itertools
 import re
 
@@ -30,6 +31,7 @@ QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq l
 OPEN_SECONDS = 1728000      # 20 days that it remembers an idle connection by loopback: near what 2^31 ticks can be
 RECORD_TIMEOUT = "2592000s"    # 30 days
 _WORD = re.compile(r"[\w.-]+")
+_NAMED = re.compile(r"^\s*((?:define|set|map|chain|counter|limit|quota) \S+)", re.MULTILINE)
 _OWNER = {"groups": "meta skgid", "users": "meta skuid"}
 _RECORDED = {"out": ("output priority -10", "oif", "daddr"), "in": ("input priority 10", "iif", "saddr")}
 
@@ -77,6 +79,26 @@ def named_groups(conf, ids, skeleton):
 def text(lines):
     """The lines as one text."""
     return "\n".join(line for line, _ in lines) + "\n"
+
+
+def fresh(conf, lines, old):
+    """The configuration with the entries alone whose rules are new; None where more than entries' rules is new.
+
+    lines: its own, as render() has them; old: the text of a ruleset that nft has taken.  Something that old declares
+    and these do not may be named by a rule that is not new: that is more, too.
+    """
+    known = set(old.splitlines())
+    places = {place for line, place in lines if line not in known}
+    if None in places or set(_NAMED.findall(old)) - set(_NAMED.findall(text(lines))):
+        return None
+    users, groups = ({name: entry for name, entry in some.items() if any(map(_below(entry.path), places))}
+                     for some in (conf.users, conf.groups))
+    return dataclasses.replace(conf, users=users, groups=groups)
+
+
+def _below(path):
+    """Whether a JSON path is that of an entry, or of something in it."""
+    return re.compile(re.escape(path) + r"($|[.\[])").match
 
 
 def chain_of(entry):
