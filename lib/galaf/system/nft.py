@@ -166,22 +166,27 @@ def load(folder):
         # From an older galaf's rules to these or back, as --rollback goes: each has what the other counted.
         include += _counted(folder, ruleset, save=True)
     others = [f"delete table inet {name}" for name, chains in tables.items() if name != table and KNOWN_BY in chains]
-    if others or not _guards(table):
+    guarded = _guarded()
+    if others or guarded and not guarded.startswith(f"create table inet {table}\n"):
         IN_FORCE.unlink(missing_ok=True)
     try:
-        _transact(folder, others + farewell, include + "".join(f"{line}\n" for line in kept))
-        _guard(table, ruleset)
-        if not live or any(line.startswith("delete set") for line in farewell):
-            resolver.forget()
-        return Loaded(not live, None)
+        try:
+            _transact(folder, others + farewell, include + "".join(f"{line}\n" for line in kept))
+            anew = False
+        except CommandFailed:
+            if not live:
+                raise
+            include += _counted(folder, ruleset, save=True) + "".join(f"{line}\n" for line in fresh)
+            _transact(folder, others + [f"table inet {table}", f"delete table inet {table}"], include)
+            anew = True
     except CommandFailed:
-        if not live:
-            raise
-        include += _counted(folder, ruleset, save=True) + "".join(f"{line}\n" for line in fresh)
-        _transact(folder, others + [f"table inet {table}", f"delete table inet {table}"], include)
-        _guard(table, ruleset)
+        if guarded:
+            files.replace(IN_FORCE, guarded, mode=0o600)
+        raise
+    _guard(table, ruleset)
+    if anew or not live or any(line.startswith("delete set") for line in farewell):
         resolver.forget()
-        return Loaded(True, "the table was made anew: the addresses it had learned are gone")
+    return Loaded(anew or not live, "the table was made anew: the addresses it had learned are gone" if anew else None)
 
 
 def _granted(table, live, ruleset, ids):
@@ -229,12 +234,12 @@ def as_kept(folder):
         return True
 
 
-def _guards(table):
-    """Whether galaf_guard has this table to look after, and no other."""
+def _guarded():
+    """What galaf_guard has to load if its table goes; None where it has none to look after."""
     try:
-        return IN_FORCE.read_text(encoding="utf-8").startswith(f"create table inet {table}\n")
+        return IN_FORCE.read_text(encoding="utf-8")
     except OSError:
-        return True
+        return None
 
 
 def load_closed(table):
