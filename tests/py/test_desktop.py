@@ -71,8 +71,9 @@ def test_command_lines(text, wanted):
     ("#!/bin/sh\n/usr/bin/galaf browser\n", False), ("#!/bin/sh\n\xff" + "\n" * 100 + "browser\n", False),
 ])
 def test_a_script_starts_what_a_line_of_its_own_starts(text, starts):
-    found = render.script(text.encode("latin-1"), whose)
-    assert (found and found[0]) == ("browser" if starts else None)
+    for owner in None, CHAT:        # also where it is called as an entry's "desktop" says
+        found = render.script(text.encode("latin-1"), whose, owner)
+        assert (found and found[0]) == ("browser" if starts else None)
 
 
 def test_the_entry_is_the_one_that_is_started():

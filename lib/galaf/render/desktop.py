@@ -158,13 +158,14 @@ def unit(data, whose, owner=None):
     return found[0], "\n".join(lines) + "\n"
 
 
-def script(data, whose, owner=None):
+def script(data, whose, _owner=None):
     """(the entry's name, the line by galaf) of a shell script (bytes) with a line of its own that starts one; or None.
 
-    Of its first lines; what stands behind other commands of a line, or in a condition, is not looked at.
+    Of its first lines, whatever the script is called; what stands behind other commands of a line, or in a condition,
+    is not looked at.
     """
     lines = data.decode("utf-8", "replace").splitlines()[:_LINES] if data.startswith(b"#!") else []
-    return next((found for text in lines if (found := line(text[_BEFORE.match(text).end():], whose, owner))), None)
+    return next((found for text in lines if (found := line(text[_BEFORE.match(text).end():], whose))), None)
 
 
 def _exec(file, group, whose, owner):

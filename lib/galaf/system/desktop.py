@@ -459,9 +459,10 @@ def _own_entry(path, renderer, programs):
             return None             # galaf's drop-in is for this one as well
         whose = programs.whose      # systemd looks for a plain name in folders of its own
     if renderer is render.script:
-        if not os.access(path, os.X_OK):
+        if not os.access(path, os.X_OK, effective_ids=True):
             return None
-        if found := programs.whose([_real(str(path))]):
+        target = _real(str(path))
+        if target != str(path) and (found := programs.whose([target])):
             return found[0].name    # it leads there
     rendered = _rendered(renderer, path, programs, lambda text: None, whose)
     return rendered and rendered[0]
