@@ -39,18 +39,19 @@ def test_who_has_too_much_open_is_told_and_keeps_nobody_waiting(monkeypatch):
 def test_a_noted_process_that_does_not_answer_keeps_nobody_waiting(monkeypatch, tmp_path):
     (tmp_path / "nm-dnsmasq-share0.pid").write_text(f"{os.getpid()}\n")
     monkeypatch.setattr(sharing, "RUNNING", tmp_path)
-    monkeypatch.setattr(aside, "SECONDS", 0.5)
     words = [f"--pid-file={tmp_path}/nm-dnsmasq-share0.pid", "--listen-address=10.42.0.1"]
     monkeypatch.setattr(outside, "arguments", lambda process: words)
     assert [(one.interface, one.address) for one in sharing.shared()] == [("share0", "10.42.0.1")]
+    late = []
+    monkeypatch.setattr(aside, "SECONDS", 0.5)
     monkeypatch.setattr(outside, "arguments", never)
-    assert not list(sharing.shared())
+    assert not list(sharing.shared(late.append)) and late == [os.getuid()]
 
 
 def test_an_ancestor_that_does_not_answer_keeps_nobody_waiting(monkeypatch):
-    monkeypatch.setattr(aside, "SECONDS", 0.5)
     monkeypatch.setattr(listeners, "is_served", lambda address, port: True)
     monkeypatch.setattr(offerable, "_connections", lambda process: [("192.0.2.1", 22)])
     assert offerable.ssh_login() == ("192.0.2.1", 22)
+    monkeypatch.setattr(aside, "SECONDS", 0.5)
     monkeypatch.setattr(offerable, "_connections", never)
     assert offerable.ssh_login() is None

@@ -20,7 +20,8 @@ _INTERFACE = re.compile(r"\biifname (\{[^}]*\}|\S+)")
 
 
 def check(known):
-    connections = list(shared())
+    late = []
+    connections = list(shared(late.append))
     for one in connections:
         lacking = list(lacks(known.conf, one))
         if lacking:
@@ -29,14 +30,17 @@ def check(known):
                          "galaf_conf.json(5)")
         else:
             yield Result(OK, f"{one.interface} is shared with others, and has the rules for that")
-    if not connections:
+    if late:
+        yield Result(WARNING, "what NetworkManager runs for shared connections was not all looked at within "
+                              f"{aside.SECONDS} seconds", "sudo galaf_doctor sharing")
+    elif not connections:
         yield Result(OK, "no connection is shared with others")
 
 
-def shared():
-    """The Shared connections that are up, by the dnsmasq that NetworkManager runs for each."""
+def shared(late=lambda uid: None):
+    """The Shared connections that are up, by the dnsmasq that NetworkManager runs for each; late: aside.each()'s."""
     noted = list(_noted())
-    for (file, _), found in aside.each(noted, lambda one: _listens(*one), lambda one: aside.keeper(one[1])):
+    for (file, _), found in aside.each(noted, lambda one: _listens(*one), lambda one: aside.keeper(one[1]), late):
         if found:
             address, uid = found
             yield Shared(file.stem.removeprefix("nm-dnsmasq-"), address, user_name(uid))

@@ -41,10 +41,11 @@ def found(late=lambda uid: None):
     left = []
     holders = _holders(left.append)
     for uid in left:
-        late(uid)
+        if uid is not None:     # its process has ended
+            late(uid)
     listed = [Listener(protocol, address, port, *process)
               for protocol, address, port, inode, uid in _sockets()
-              for process in holders.get(inode, [(uid, None, UNKNOWN) if uid in left else (None, None, "the kernel")])]
+              for process in holders.get(inode, [(uid, None, UNKNOWN) if left else (None, None, "the kernel")])]
     return sorted(set(listed), key=lambda one: (one.port, one.protocol, one.address, one.program))
 
 
