@@ -217,9 +217,12 @@ Gio.DesktopAppInfo.new(\"org.flat.NAME.desktop\").launch_uris([\"app:x\"], None)
 # spark_says TEXT: that is what spark has written last, its processes are in one group, and one of them is its zygote.
 spark_says() {
     eventually 10 on grep -qxF -- "$1" /home/alice/spark.log || complain "not said: $1" "$(on cat /home/alice/spark.log)"
-    same "${1%% *}" "$(on ps -u alice -o rgid=,args= | awk '$2 ~ "^(/opt/spark/)?spark$" { print $1 }' | sort -u)" "its processes"
-    passes on pgrep -u alice -f '^spark --type=zygote'
-    same 1 "$(on pgrep -u alice -fc '^/opt/spark/spark')" "the application's own process"
+    eventually 10 spark_is "${1%% *}"
+}
+spark_is() {
+    same "$1" "$(on ps -u alice -o rgid=,args= | awk '$2 ~ "^(/opt/spark/)?spark$" { print $1 }' | sort -u)" "its processes" &&
+        passes on pgrep -u alice -f '^spark --type=zygote' &&
+        same 1 "$(on pgrep -u alice -fc '^/opt/spark/spark')" "the application's own process"
 }
 spark_ends() {
     on pkill -KILL -u alice -f "$SPARK" || true

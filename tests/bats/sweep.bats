@@ -6,6 +6,7 @@
 load helper
 
 setup_file() { start_dnsmasq; }
+teardown() { [ -z "${changing:-}" ] || kill "$changing" 2>/dev/null || true; }
 
 # configured TIMEOUT [OPTION]
 configured() {
@@ -124,8 +125,8 @@ for number in range(60000):
     while nft "add element inet galaf old/other_4 { 192.0.2.77 }; delete element inet galaf old/other_4 { 192.0.2.77 }"; do :; done 3>&- &
     changing=$!
     passes timeout 60 galaf_dns sweep
-    kill -0 $changing
     kill $changing
+    wait $changing || true
     nft flush set inet galaf denied_in4
     passes nft list set inet galaf old/web_4
     says 198.18.0.10
