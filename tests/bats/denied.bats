@@ -813,7 +813,8 @@ PY
     passes as bob galaf_denied --mine
     kill $!
     says 198.18.0.30
-    same "denied4 denied6 denied_more" "$(grep -o 'denied[a-z0-9_]*' /tmp/asked | sort -u | xargs)"
+    # It prints these messages as strings of \x and two digits a byte.
+    same "denied4 denied6 denied_more" "$(printf '%b' "$(cat /tmp/asked)" | tr '\0' '\n' | grep -ao 'denied[a-z0-9_]*' | sort -u | xargs)"
     rm /tmp/asked
 }
 
