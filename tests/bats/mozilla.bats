@@ -24,10 +24,14 @@ setup_file() {
 
 teardown_file() { kill "$(cat /tmp/tcpdump)"; }
 
+# The next one has the same profile.
 teardown() {
     pkill -u alice || true
+    eventually 20 ended || pkill -KILL -u alice
+    eventually 20 ended
     rm -rf $PROFILE
 }
+ended() { ! pgrep -u alice >/dev/null; }
 
 SHIPPED=$BATS_TEST_DIRNAME/../../etc/galaf/galaf_conf.json
 
