@@ -43,7 +43,8 @@ class Plan:
             self.conf = dataclasses.replace(self.conf, mode="audit")
         self.new_groups = self._number()
         self._skeleton = _skeleton(self.conf.table)
-        rules = ruleset.text(self._lines(self.conf))
+        self._all = self._lines(self.conf)
+        rules = ruleset.text(self._all)
         self.texts = {
             **self.sources.kept(),
             "ruleset.nft": rules,
@@ -109,13 +110,12 @@ class Plan:
     def _check_rules(self, folder, before):
         """With 1,000 groups the check of all takes as long as the load.  It alone says what is wrong: a new rule may
         be refused only for want of another entry that it names."""
-        lines = self._lines(self.conf)
-        part = ruleset.fresh(self.conf, lines, before) if before else None
+        part = ruleset.fresh(self.conf, self._all, before) if before else None
         if part:
             with contextlib.suppress(GalafError):
                 nft.check(folder, self._lines(part), self.sources.names)
                 return
-        nft.check(folder, lines, self.sources.names)
+        nft.check(folder, self._all, self.sources.names)
 
     def remarks(self):
         """What is not wrong and yet should be known, a sentence each."""
