@@ -215,7 +215,7 @@ stops() {
 }
 no_server() { [ ! -e "/proc/${server#pid=}" ]; }
 
-@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone; keyutils; sudo" {
+@test "deputies: CUPS, with an entry for any address, for any name, and for the network's alone; keyutils; sudo; Exim" {
     finds ok deputies "there is none"
     [ ! -e /usr/sbin/cupsd ]
     : >/usr/sbin/cupsd
@@ -248,6 +248,10 @@ no_server() { [ ! -e "/proc/${server#pid=}" ]; }
     : >/usr/bin/sudo
     finds warning deputies 'by $.users.root any program can have sudo look any name up'
     rm /usr/bin/sudo
+    [ ! -e /usr/sbin/exim4 ]
+    : >/usr/sbin/exim4
+    finds warning deputies 'by $.users.root any program can have Exim look any name up, by exim4 -bt'
+    rm /usr/sbin/exim4
     [ ! -e /usr/sbin/winbindd ]
     : >/usr/sbin/winbindd
     finds warning deputies 'by $.users.root any program can have winbind look any name up, and send to any address'

@@ -27,6 +27,8 @@ DEPUTIES = (
     Deputy("/usr/bin/sudo", ("root",), None, "sudo look any name up, by sudo -l -h NAME"),
     # request_key(2): root looks up what the key is called, where NFS, CIFS, Ceph or AFS has brought the kind of key
     Deputy("/usr/sbin/key.dns_resolver", ("root",), None, "keyutils look any name up for the kernel"),
+    # set-uid root: with -bt anybody has it say where an address leads, and where it mails itself that is a name's MX
+    Deputy("/usr/sbin/exim4", ("root",), None, "Exim look any name up, by exim4 -bt"),
     Deputy("/usr/sbin/exim4", ("Debian-exim",), "tcp", "Exim mail to any address"),
     Deputy("/usr/libexec/gvfsd", (), "tcp", "gvfs mount a file server at any address"),
     # the gateway is one of a connection's secrets; with gateway-flags=1 a program of that person's answers for them
