@@ -124,9 +124,8 @@ class Plan:
         silenced = resolver.silenced(self.conf, self.ids)
         if silenced:
             yield f"$.users: {silenced}"
-        members = seat.members()
-        if members:
-            yield (f"the group netdev has {', '.join(members)}: their programs may send past the rules: "
+        for each, members in seat.obeyed():
+            yield (f"the group {each.group} has {', '.join(members)}: their programs may {each.does}: "
                    "galaf_doctor network_changes says how to end that")
         yield from conf.differences(self.conf)
         yield from executables.remarks(self.conf)

@@ -693,7 +693,7 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     rm -r /run/nscd
 }
 
-@test "network_changes: left as Debian has them, a member of netdev, a connection that a user made before" {
+@test "network_changes: left as Debian has them, a member of netdev, of dip, a connection that a user made before" {
     finds ok network_changes
     galaf_config --set '$.config' '{ "network_changes": "session" }'
     passes galaf_config --yes
@@ -710,6 +710,17 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
     says "the group netdev has alice"
     rm /usr/sbin/wpa_supplicant
     gpasswd --delete alice netdev
+    usermod --append --groups dip alice
+    [ ! -e /usr/sbin/pppd ]
+    cp /usr/bin/true /usr/sbin/pppd
+    finds ok network_changes
+    chmod 4754 /usr/sbin/pppd
+    finds warning network_changes "the group dip has alice" "any address, and a route to any, by pppd" \
+        "gpasswd --delete USER dip"
+    passes galaf_config --yes
+    says "the group dip has alice"
+    rm /usr/sbin/pppd
+    gpasswd --delete alice dip
     touch /usr/sbin/connmand
     finds broken network_changes "do all that ConnMan does"
     rm /usr/sbin/connmand

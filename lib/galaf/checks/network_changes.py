@@ -3,7 +3,8 @@
 
 By Debian it may, with NetworkManager: bridge the cable with an interface of its own, or name another name server.
 galaf has an administrator's password asked for that, and polkit and D-Bus are tried; no one is in the group netdev,
-which wpa_supplicant and iwd obey; firejail, which is set-uid, makes no interfaces for others; no tap and
+which wpa_supplicant and iwd obey, or in dip, where pppd is set-uid, which gives its members any address and route;
+firejail, which is set-uid, makes no interfaces for others; no tap and
 no bridge is open to people, as by lxc-usernet; and no user has made a connection for that before.
 """
 from ..system import seat
@@ -37,11 +38,11 @@ def asked(conf):
 
 def others():
     """What polkit is not asked about."""
-    members, profiles = seat.members(), seat.own_profiles()
-    if members:
-        yield Result(BROKEN, f"the group netdev has {few(members)}, whose programs may send frames past the rules, by "
-                             "wpa_supplicant or iwd", "sudo gpasswd --delete USER netdev, and a new login: "
-                                                      "NetworkManager needs nobody in there")
+    profiles = seat.own_profiles()
+    for each, members in seat.obeyed():
+        yield Result(BROKEN if each.sends else WARNING,
+                     f"the group {each.group} has {few(members)}, whose programs may {each.does}",
+                     f"sudo gpasswd --delete USER {each.group}, and a new login: NetworkManager needs nobody in there")
     if seat.firejail_connects():
         yield Result(BROKEN, "firejail gives any program an interface of its own on the cable, past the rules",
                      f'write "restricted-network yes" into {seat.FIREJAIL}, as Debian has it')

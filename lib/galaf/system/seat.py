@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import stat
+from collections import namedtuple
 from pathlib import Path
 
 from ..errors import GalafError
@@ -22,6 +23,18 @@ LINKS = {POLKIT: SHIPPED / "polkit-1/00-galaf.rules", BUS: SHIPPED / "dbus-1/gal
 FIREJAIL = Path("/etc/firejail/firejail.config")
 PROFILES = ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections")
 PEOPLE, NOBODY = 1000, 65534     # uids of people begin with, and end before: Debian Policy 9.2.2
+Obeyed = namedtuple("Obeyed", "group programs mode sends does")
+Obeyed.__doc__ = """A group that programs of root's obey, without a question.
+
+programs: their paths, one of which is there; mode: what it then has, as set-uid, or 0; sends: whether they send past
+the rules for a member; does: what a member's programs may, a phrase.  NetworkManager needs nobody in either group.
+"""
+OBEYED = (
+    Obeyed("netdev", ("/sbin/wpa_supplicant", "/usr/sbin/wpa_supplicant", "/usr/libexec/iwd"), 0, True,
+           "send frames past the rules, by wpa_supplicant or iwd"),
+    # with "demand" it sets both addresses before anybody is asked who they are
+    Obeyed("dip", ("/usr/sbin/pppd",), stat.S_ISUID, False,
+           "give this machine any address, and a route to any, by pppd"))
 HELPERS = (
     ("/usr/libexec/lxc/lxc-user-nic", "/etc/lxc/lxc-usernet",
      re.compile(r"^[ \t]*(?P<who>[^\s#]\S*)[ \t]+\S+[ \t]+(?P<bridge>\S+)", re.MULTILINE)),
@@ -115,12 +128,26 @@ def _reapplies():
     return True
 
 
-def members():
-    """The members of netdev, sorted, where there is a daemon of Wi-Fi's, which sends for them on any interface."""
-    if not any(map(os.path.exists, ("/sbin/wpa_supplicant", "/usr/sbin/wpa_supplicant", "/usr/libexec/iwd"))):
-        return []
+def obeyed():
+    """(Obeyed, its members) of each whose program is there and who has any."""
+    for each in OBEYED:
+        found = members(each.group) if any(_there(program, each.mode) for program in each.programs) else []
+        if found:
+            yield each, found
+
+
+def _there(program, mode):
+    """Whether a program is there, with the bits of its mode."""
     try:
-        group = grp.getgrnam("netdev")
+        return os.stat(program).st_mode & mode == mode
+    except OSError:
+        return False
+
+
+def members(name):
+    """Who is in a group, sorted; nobody where there is none."""
+    try:
+        group = grp.getgrnam(name)
     except KeyError:
         return []
     return sorted({*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == group.gr_gid)})
