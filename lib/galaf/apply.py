@@ -12,8 +12,8 @@ from pathlib import Path
 from . import generation, paths, trial
 from .config import changes
 from .errors import GalafError
-from .system import accounts, desktop, families, files, granted, groups, iprule, journal, networks, nft, ping_range
-from .system import prefetch, resolver, seat, sweep
+from .system import accounts, desktop, families, files, granted, groups, iprule, journal, marking, networks, nft
+from .system import ping_range, prefetch, resolver, seat, sweep
 from .system.run import CommandFailed, run
 
 CLOSED = paths.RUNTIME / "closed"   # why the built-in ruleset is loaded, while it is
@@ -85,10 +85,12 @@ def prepare(plan, before=None):
     folder = generation.write(plan.texts)
     try:
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            marking = pool.submit(_start_marking) if plan.ebpf else None    # takes as long as the checks
-            plan.check(folder, before)
-        if marking:
-            marking.result()
+            checked = pool.submit(plan.check, folder, before)
+            try:
+                if plan.ebpf:
+                    _start_marking()    # takes as long as the checks
+            finally:
+                checked.result()
         if plan.new_groups:
             groups.create(plan.new_groups)
         if generation.same(generation.good(), plan.texts):
@@ -103,9 +105,9 @@ def prepare(plan, before=None):
 def _start_marking():
     """Has sockets marked by eBPF, which changes nothing about what they may do."""
     try:
-        run("galaf_mark", "start")
-    except CommandFailed as error:
-        raise GalafError(f"{error.said}; to mark by nft alone: galaf_config --no-ebpf") from None
+        marking.start()
+    except GalafError as error:
+        raise GalafError(f"{error}; to mark by nft alone: galaf_config --no-ebpf") from None
 
 
 def commit(plan, arm=None):
@@ -261,7 +263,7 @@ def _try_all(*parts):
 def _settle_marks(folder):
     """Has sockets marked, and namespaces and socket families guarded, by eBPF, or not, as a generation has it."""
     if not generation.meta(folder)["ebpf"]:
-        run("galaf_mark", "stop")
+        marking.stop()
     elif not Path(paths.BPF_PINS).exists():
         _start_marking()
 

@@ -276,12 +276,11 @@ in_a_part() {
 @test "where cgroup v1's net_cls or net_prio may be why, they are named" {
     # The lab may not mount cgroup v1, so this one gives the program a table of mounts.
     passes /usr/bin/python3 -B - <<'PYTHON'
-from importlib import machinery, util
-loader = machinery.SourceFileLoader("galaf_mark", "/usr/sbin/galaf_mark")
-program = util.module_from_spec(util.spec_from_loader("galaf_mark", loader))
-loader.exec_module(program)
-program.mounts = lambda: [("cgroup", "/", "/v1", "rw,net_cls,net_prio"), ("cgroup2", "/", "/v2", "rw")]
-print(program.why_unmarked("/v2"))
+import sys
+sys.path.append("/usr/lib")
+from galaf.system import bpf, marking
+bpf.mounts = lambda: [("cgroup", "/", "/v1", "rw,net_cls,net_prio"), ("cgroup2", "/", "/v2", "rw")]
+print(marking.why_unmarked("/v2"))
 PYTHON
     same "cgroup v1's net_cls and net_prio may take sockets out of cgroup2: boot with systemd.unified_cgroup_hierarchy=1" "$output"
 }
