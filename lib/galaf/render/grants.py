@@ -19,7 +19,7 @@ CLOSING = ("closing_out", "closing_in", "closing_forward")      # base chains, t
 CLOSING_LINK = "closing_link"
 _PROTO = {4: "ip", 6: "ip6"}
 # The skeleton's neighbours_out, but for the count: what passes here comes to be counted there.
-_LINK = ("meta skuid >= 1000 return",
+_LINK = ("meta skuid >= 1000 return", "meta mark & 0x0000ffff >= 1000 return",
          "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
          "icmpv6 type mld2-listener-report ip6 daddr ff02::16 accept",
          "meta skuid < 1000 udp sport 68 udp dport 67 accept", "meta skuid < 1000 udp sport 546 udp dport 547 accept")

@@ -8,7 +8,7 @@ import struct
 import lab
 import wire
 
-from .stage import HOME, OWN, PEER, PEER_LINK, V4, V6, answered, opened, probe, raw, sent
+from .stage import DGRAM, HOME, OWN, PEER, PEER_LINK, V4, V6, answered, opened, probe, raw, sent, set_uid
 
 
 @probe
@@ -26,6 +26,20 @@ def dhcp(peer):
             own = OWN[0] if family == V4 else HOME
             peer.wire.send(wire.uninvited("udp", host if family == V4 else PEER_LINK, to, own, port))
             assert answered(sock) == wire.KNOCK, f"an answer from port {to}"
+
+
+@probe
+def set_uid_programs(peer):
+    """What a set-uid program sends for a user is none of the machine's own words: discovery or DHCP."""
+    for user, expected in ("root", 2), ("alice", 0):
+        with (set_uid(user), socket.socket(V6, DGRAM) as dhcp_client,
+              socket.socket(V6, socket.SOCK_RAW, wire.ICMP6) as tool):
+            dhcp_client.bind(("::", 546))
+            tool.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+            peer.clear()
+            sent(dhcp_client, b"data", (PEER[1], 547))
+            sent(tool, advertisement(), (PEER[1], 0))
+            assert sum(b"data" in packet.data for packet in peer.frames(0.05)) == expected, user
 
 
 @probe
@@ -53,8 +67,13 @@ def discovery(peer):
     """A user's program that may use raw sockets, as by a capability of its file, has no part in neighbour discovery."""
     with raw("alice", V6, wire.ICMP6) as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
-        sent(sock, b"\x88".ljust(8, b"\0") + ipaddress.ip_address(PEER[1]).packed + b"data", (PEER[1], 0))
+        sent(sock, advertisement(), (PEER[1], 0))
         assert not any(b"data" in packet.data for packet in icmp6(peer.frames(0.02), 136))
+
+
+def advertisement():
+    """A neighbour's, of the peer's address, with data behind it."""
+    return b"\x88".ljust(8, b"\0") + ipaddress.ip_address(PEER[1]).packed + b"data"
 
 
 @probe

@@ -10,8 +10,8 @@ import lab
 import programs
 
 from .stage import (
-    CLOSE_WAIT, DGRAM, OWN, PEER, STREAM, V4, V6, WAIT, answered, asleep, connection, elements, flush, made_up, opened,
-    probe, tells, went_out)
+    ACK, CLOSE_WAIT, DGRAM, OWN, PEER, STREAM, V4, V6, WAIT, answered, asleep, connection, elements, flush, made_up,
+    opened, probe, sent, set_uid, tells, went_out)
 
 
 @probe
@@ -35,6 +35,21 @@ def resumed(peer):
 
 
 @probe
+def raw_by_set_uid(peer):
+    """What a set-uid program sends by a raw socket as if inside a connection does not leave, though root is listed."""
+    acknowledgement = struct.pack(">HHIIBBHHH", 7011, 7012, 1, 1, 5 << 4, ACK, 512, 0, 0)
+    with contextlib.ExitStack() as stack:
+        lab.command("nft", "add element inet galaf listed_users { 0 }")
+        stack.callback(lab.command, "nft", "delete element inet galaf listed_users { 0 }")
+        for user, expected in ("root", 1), ("alice", 0):
+            with set_uid(user):
+                sock = stack.enter_context(socket.socket(V4, socket.SOCK_RAW, socket.IPPROTO_TCP))
+            peer.clear()
+            sent(sock, acknowledgement + b"data", (PEER[0], 0))
+            assert len(peer.got()) == expected, user
+
+
+@probe
 def address_gone(peer):
     """TCP by loopback, of which one end is closed, sends nothing to an address that is another machine's by then,
     also where conntrack would have forgotten it: its timeout, here none, is not for what began on loopback."""
@@ -42,12 +57,7 @@ def address_gone(peer):
         with contextlib.ExitStack() as stack:
             stack.callback(lab.setting, CLOSE_WAIT, 60)
             lab.setting(CLOSE_WAIT, 0)
-            gone = stack.enter_context(contextlib.ExitStack())
-            nodad = ["nodad"] if family == V6 else []
-            lab.command("ip", "address", "add", address, "dev", "eth0", *nodad)
-            gone.callback(lab.command, "ip", "address", "del", address, "dev", "eth0")
-            while "local" not in lab.command("ip", "route", "get", address):     # IPv6 has it a moment later
-                time.sleep(0.01)
+            gone = stack.enter_context(passing(family, address))
             near = [opened("alice", family, STREAM, group="any") for _ in range(2)]
             near[1].bind((own, 0))
             end, client = connection(stack, *near, (address, 7003), "alice", "any")
@@ -58,6 +68,35 @@ def address_gone(peer):
             with contextlib.suppress(OSError):
                 client.sendall(b"data")
             assert not peer.got(), address
+
+
+@probe
+def error_too_late(peer):
+    """What the kernel answers to a program's own packet by loopback stays on the machine, also where the address that
+    it is from has become another machine's on the way."""
+    for family, own, address in zip((V4, V6), OWN, PEER):
+        with contextlib.ExitStack() as stack:
+            lab.command("tc", *"qdisc add dev lo root tbf rate 64kbit burst 1600 latency 2s".split())
+            stack.callback(lab.command, "tc", "qdisc", "del", "dev", "lo", "root")
+            gone = stack.enter_context(passing(family, address))
+            sock = stack.enter_context(opened("alice", family, bound=(address, 7004)))
+            for _ in range(3):
+                sent(sock, bytes(1200), (own, 9))       # the last one waits for 0.3 s
+            gone.close()
+            peer.wire.frames()
+            time.sleep(1)
+            assert not peer.got(), address
+
+
+@contextlib.contextmanager
+def passing(family, address):
+    """The machine has the peer's address until this is closed."""
+    with contextlib.ExitStack() as gone:
+        lab.command("ip", "address", "add", address, "dev", "eth0", *["nodad"] * (family == V6))
+        gone.callback(lab.command, "ip", "address", "del", address, "dev", "eth0")
+        while "local" not in lab.command("ip", "route", "get", address):     # IPv6 has it a moment later
+            time.sleep(0.01)
+        yield gone
 
 
 def by_loopback(stack, group=None):

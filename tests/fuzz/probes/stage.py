@@ -29,6 +29,7 @@ CONFIGURATION = """{
 OWN, PEER = programs.PLACES["own"], programs.PLACES["peer"]
 V4, V6, DGRAM, STREAM = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM, socket.SOCK_STREAM
 HOME, PEER_LINK = "fe80::1:1", "fe80::1"
+ACK = 0x10      # a flag of TCP's
 ECHO = {V4: b"\x08\0\0\0\0\7\0\1", V6: b"\x80\0\0\0\0\7\0\1"}
 CLOSE_WAIT = "net/netfilter/nf_conntrack_tcp_timeout_close_wait"
 WAIT = 0.3      # seconds for what comes at once
@@ -92,6 +93,16 @@ def being(user, group=None):
     finally:
         os.setresuid(0, 0, 0)
         os.setresgid(0, 0, 0)
+
+
+@contextlib.contextmanager
+def set_uid(user):
+    """As a set-uid program of root's that a user runs."""
+    os.setresuid(pwd.getpwnam(user).pw_uid, 0, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 def opened(user, family, kind=DGRAM, protocol=0, group=None, bound=None):
