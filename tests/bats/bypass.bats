@@ -178,6 +178,24 @@ gid_of() { getent group "$1" | cut -d : -f 3; }
     cannot_be_stopped "packet socket, as root" as root $BYPASS/send.py packet-socket
 }
 
+@test "what root is permitted, another user has not by a set-uid program of root's" {
+    local what="what root is permitted, by a set-uid program of root's: UDP, ICMP, TCP"
+    passes galaf_config --set '$.users.root' '{ "rule": [ "udp dport 5000", "tcp dport 80", "icmp type echo-request" ] }'
+    passes galaf_config --yes
+    for way in udp4 udp6 tcp4 raw4; do
+        gets_out as root $BYPASS/send.py "$way"
+    done
+    for way in udp4 udp6 raw4; do
+        holds "$what" "EPERM=EPERM, ECONNREFUSED" by_set_uid $BYPASS/send.py "$way"
+    done
+    holds "$what" "ECONNREFUSED=EPERM, ECONNREFUSED" by_set_uid $BYPASS/send.py tcp4
+    passes galaf_config --unset '$.users.root'
+    passes galaf_config --yes
+}
+
+# by_set_uid COMMAND ...: as set-uid programs of root's run it for alice.
+by_set_uid() { setpriv --ruid alice --rgid alice --clear-groups "$@"; }
+
 # FORGED: what sends in another machine's name, or by loopback to it.
 FORGED="to-closed-port to-closed-tcp-port to-listener by-cable conversation by-message"
 # AWAY: what leads packets of this machine's for itself over the cable.

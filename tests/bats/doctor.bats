@@ -719,7 +719,9 @@ version() { sed -i "/^Package: $1\$/,/^\$/s/^Version: .*/Version: $2/" /var/lib/
         "gpasswd --delete USER dip"
     passes galaf_config --yes
     says "the group dip has alice"
-    rm /usr/sbin/pppd
+    mv /usr/sbin/pppd /usr/sbin/pppoe
+    finds broken network_changes "the group dip has alice" "frames past the rules, by pppoe"
+    rm /usr/sbin/pppoe
     gpasswd --delete alice dip
     touch /usr/sbin/connmand
     finds broken network_changes "do all that ConnMan does"

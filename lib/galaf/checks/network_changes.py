@@ -3,9 +3,9 @@
 
 By Debian it may, with NetworkManager: bridge the cable with an interface of its own, or name another name server.
 galaf has an administrator's password asked for that, and polkit and D-Bus are tried; no one is in the group netdev,
-which wpa_supplicant and iwd obey, or in dip, where pppd is set-uid, which gives its members any address and route;
-firejail, which is set-uid, makes no interfaces for others; no tap and
-no bridge is open to people, as by lxc-usernet; and no user has made a connection for that before.
+which wpa_supplicant and iwd obey, or in dip, where pppd or pppoe is set-uid, which give its members any address and
+route, and send frames; firejail, which is set-uid, makes no interfaces for others; no tap and no bridge is open to
+people, as by lxc-usernet; and no user has made a connection for that before.
 """
 from ..system import seat
 from .results import BROKEN, OK, Result, WARNING, few

@@ -27,6 +27,7 @@ OWNERS = {"query_groups": "type gid . mark; flags interval",
           "listed_groups": "type gid", "listed_users": "type uid", "kept_groups": "type gid",
           "answer_groups": "type gid . mark", "answer_users": "type uid . mark"}
 QUESTION = "ffff:0"         # the priority of packets that bpf/questions.h looks at
+BY_OTHERS = f"meta mark > {marks.USER_MASK:#06x} meta mark & {marks.USER_MASK:#010x} != {{ 0, 1 }} return"
 QUERY_SECONDS = 3           # that conntrack remembers a query's port; dnsmasq looks the mark up at once
 OPEN_SECONDS = 1728000      # 20 days that it remembers an idle connection by loopback: near what 2^31 ticks can be
 RECORD_TIMEOUT = "2592000s"    # 30 days
@@ -58,7 +59,7 @@ def render(conf, ids, skeleton, ebpf=True, resolver="127.0.0.1"):
     lines += _table(conf, [
         *_marking(conf, ids, ebpf, resolver), *_queries(conf, entries, ids, resolver), *_services(conf, ids, ebpf),
         *_answers(), *_keeping(conf, entries, ids), *_recording(entries), *refused.chains(conf.mode == "audit"),
-        *discovery.chains(conf), *networks.names_out(conf, entries, ids), *_grants(conf, entries)])
+        *discovery.chains(conf), *networks.names_out(conf, entries, ids), *_grants(conf, entries, ids)])
     lines += [*_elements(conf, entries, ids), *networks.elements(conf)]
     return lines
 
@@ -378,12 +379,14 @@ def _noting(entry, way):
     return f"ct mark & {mask} == ${entry.name} jump record_{entry.name}_{way}", entry.path
 
 
-def _grants(conf, entries):
+def _grants(conf, entries, ids):
+    """The chain of each entry; root's lets nothing out that another user sends by a set-uid program of root's."""
     for entry in entries:
+        apart = plain(BY_OTHERS) if entry.place[0] == "users" and ids.of(entry) == 0 else []
         asks = entry.place == ("users", "dnsmasq") and strict_dns(conf)
         asked = plain("jump unasked_out", "jump names_out") if asks else []
         audited = [("jump denied_out", entry.path), (ACCEPTED, entry.path)] if entry.mode == "audit" else []
-        yield from chain(chain_of(entry), asked + [
+        yield from chain(chain_of(entry), apart + asked + [
             (line, rule.path) for rule in sorted(entry.rules, key=_kept(entry).__contains__)
             for line in _grant(entry, rule)] + audited)
 

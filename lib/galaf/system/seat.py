@@ -34,7 +34,8 @@ OBEYED = (
            "send frames past the rules, by wpa_supplicant or iwd"),
     # with "demand" it sets both addresses before anybody is asked who they are
     Obeyed("dip", ("/usr/sbin/pppd",), stat.S_ISUID, False,
-           "give this machine any address, and a route to any, by pppd"))
+           "give this machine any address, and a route to any, by pppd"),
+    Obeyed("dip", ("/usr/sbin/pppoe",), stat.S_ISUID, True, "send frames past the rules, by pppoe"))
 HELPERS = (
     ("/usr/libexec/lxc/lxc-user-nic", "/etc/lxc/lxc-usernet",
      re.compile(r"^[ \t]*(?P<who>[^\s#]\S*)[ \t]+\S+[ \t]+(?P<bridge>\S+)", re.MULTILINE)),
