@@ -74,6 +74,9 @@ assert {row["state"] for row in rows} == {"ok"} and len({row["check"] for row in
     nft add element inet galaf users '{ 1000 : jump group_web }'
     finds broken rules "map users"
     passes galaf_firewall start
+    nft add map inet galaf more '{ type uid : verdict; }'
+    finds broken rules "map more"
+    passes galaf_firewall start
     nft add chain inet galaf extra '{ type filter hook output priority -500; policy accept; }'
     finds broken rules "chain extra"
     galaf_firewall stop

@@ -116,7 +116,7 @@ print(int.from_bytes(asking.recv(512)[-10:-6], "big"))')
     same 0 "$(refused web 198.18.0.10)"
 }
 
-@test "a sweep ends where others' packets have filled a set, and sets change all the time" {
+@test "a sweep and galaf_doctor end where others' packets have filled a set, and sets change all the time" {
     configured 1d
     look_up web web.example
     /usr/bin/python3 -c '
@@ -125,6 +125,7 @@ for number in range(60000):
     while nft "add element inet galaf old/other_4 { 192.0.2.77 }; delete element inet galaf old/other_4 { 192.0.2.77 }"; do :; done 3>&- &
     changing=$!
     passes timeout 60 galaf_dns sweep
+    passes timeout 60 galaf_doctor rules
     kill $changing
     wait $changing || true
     nft flush set inet galaf denied_in4

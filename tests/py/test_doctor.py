@@ -19,10 +19,11 @@ LISTING = {"nftables": [
     {"metainfo": {"version": "1.0.6"}},
     {"table": {"family": "inet", "name": "galaf", "handle": 1}},
     {"chain": {"family": "inet", "table": "galaf", "name": "output", "handle": 2, "hook": "output", "policy": "drop"}},
-    {"rule": {"chain": "output", "handle": 3, "expr": [{"match": "a"}]}},
-    {"rule": {"chain": "output", "handle": 4, "expr": [{"match": "b"}]}},
-    {"set": {"name": "web_4", "handle": 5, "timeout": 60, "elem": ["192.0.2.1"]}},
-    {"map": {"name": "apps", "handle": 6, "elem": [[30000, {"jump": {"target": "x"}}], [30001, {"jump": "y"}]]}},
+    {"rule": {"table": "galaf", "chain": "output", "handle": 3, "expr": [{"match": "a"}]}},
+    {"rule": {"table": "galaf", "chain": "output", "handle": 4, "expr": [{"match": "b"}]}},
+    {"set": {"table": "galaf", "name": "web_4", "handle": 5, "timeout": 60, "elem": ["192.0.2.1"]}},
+    {"map": {"table": "galaf", "name": "apps", "handle": 6,
+             "elem": [[30000, {"jump": {"target": "x"}}], [30001, {"jump": "y"}]]}},
 ]}
 
 
@@ -30,7 +31,7 @@ def differences(change):
     """What is said to differ after change(the list of objects) on a copy of LISTING."""
     live = copy.deepcopy(LISTING)
     change(live["nftables"])
-    return rules.differences(json.dumps(LISTING), json.dumps(live))
+    return rules.differences("galaf", json.dumps(LISTING), json.dumps(live))
 
 
 @pytest.mark.parametrize("change, wanted", [
@@ -45,7 +46,7 @@ def differences(change):
     (lambda objects: objects[5]["set"].update(timeout=61), ["set web_4"]),
     (lambda objects: objects[6]["map"]["elem"].pop(), ["map apps"]),
     (lambda objects: objects.pop(6), ["map apps"]),
-    (lambda objects: objects.append({"chain": {"name": "extra"}}), ["chain extra"]),
+    (lambda objects: objects.append({"chain": {"table": "galaf", "name": "extra"}}), ["chain extra"]),
 ])
 def test_differences(change, wanted):
     """Rules, their order, maps and policies count; handles and what sets have learned do not."""

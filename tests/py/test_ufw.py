@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from conftest import load_sbin
 
-from galaf.config import ufw
+from galaf.config import conf, sources, ufw
 
 SERVING = {("tcp", 22): {"root"}, ("udp", 5353): {"avahi"}, ("tcp", 6881): {"alice"}, ("tcp", 6889): {"bob"}}
 
@@ -52,3 +53,16 @@ def test_rules_that_are_there_stay_and_are_not_doubled():
 def test_the_rest_is_named(rule, why):
     inbound, ((said, reason),) = imported(rule)
     assert not inbound and said == rule and why in reason
+
+
+def test_whose_sockets_were_not_looked_at_is_said(tmp_path, monkeypatch, capsys):
+    command = load_sbin("galaf_setup")
+    (tmp_path / "user.rules").write_text("*filter\n### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A x\n")
+
+    def found(late):
+        late(4000000000)
+        return []
+    monkeypatch.setattr(command.listeners, "found", found)
+    command.imported_ufw(sources.Sources("x", {"x": "{}"}), conf.parse("{}", "x"), tmp_path)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "4000000000 has so much open that not all was looked at: what listens there counts as nobody's"]

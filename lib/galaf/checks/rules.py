@@ -12,6 +12,11 @@ from ..system import granted, nft
 from ..system.run import run
 from .results import BROKEN, OK, Result, WARNING, few
 
+# A line for all without elements, of which sets may have many and change all the time, when nft begins anew: nft 1.0.6
+# reads them for one table.  Then one for each of the maps of table $1.
+LISTED = ('table=$1; shift; nft -j -t list ruleset inet && '
+          'for map; do nft -j list map inet "$table" "$map" || exit; done')
+
 
 def check(known):
     if known.folder is None:
@@ -24,7 +29,7 @@ def check(known):
     table = known.meta["table"]
     if not nft.loaded(table):
         return Result(BROKEN, f"the table inet {table} is not loaded: nothing is enforced", "sudo galaf_firewall start")
-    other = sorted(differences(kept_in_kernel(known.folder, table), run("nft", "-j", "list", "table", "inet", table)))
+    other = sorted(differences(table, kept_in_kernel(known.folder, table), in_kernel(table)))
     if other:
         return Result(BROKEN, f"the kernel's table inet {table} is not the kept one: {few(other)}",
                       "sudo galaf_firewall start")
@@ -49,13 +54,19 @@ def damaged(folder):
     return ""
 
 
+def in_kernel(table):
+    """nft's JSON listings of a table that is loaded, a line each: LISTED's."""
+    return run("sh", "-c", LISTED, "sh", table, *nft.maps(table))
+
+
 def kept_in_kernel(folder, table):
-    """nft's JSON listing of a kept ruleset with what is allowed for now.
+    """The same of a kept ruleset with what is allowed for now.
 
     It is loaded for the purpose where nothing is: in a network of its own.
     """
-    return run("unshare", "--net", "sh", "-c", 'nft -f "$1" && nft -f - && nft -j list table inet "$2"', "sh",
-               str(folder / "ruleset.nft"), table, stdin="".join(f"{line}\n" for line in for_now(folder, table)))
+    return run("unshare", "--net", "sh", "-c", f'nft -f "$1" && nft -f - && shift && {{ {LISTED}; }}', "sh",
+               str(folder / "ruleset.nft"), table, *nft.declared(generation.rules(folder), "map"),
+               stdin="".join(f"{line}\n" for line in for_now(folder, table)))
 
 
 def for_now(folder, table):
@@ -65,20 +76,22 @@ def for_now(folder, table):
     return granted.lines(table, [grant for grant, _ in granted.alive(table)])
 
 
-def differences(kept, live):
-    """What differs between two JSON listings of a table, as phrases such as "chain output".
+def differences(table, kept, live):
+    """What differs in a table between two listings in JSON, as phrases such as "chain output".
 
     Elements of sets, counters and handles come and go by themselves; elements of maps are rules.
     """
-    kept, live = comparable(kept), comparable(live)
+    kept, live = comparable(table, kept), comparable(table, live)
     return [" ".join(name) for name in {**kept, **live} if kept.get(name) != live.get(name)]
 
 
-def comparable(listing):
-    """{(kind, name): what it is} of a table's sets, maps and chains."""
+def comparable(table, listings):
+    """{(kind, name): what it is} of a table's sets, maps and chains; a later line goes before an earlier one."""
     found = {}
-    for item in json.loads(listing)["nftables"]:
+    for item in (item for line in listings.splitlines() for item in json.loads(line)["nftables"]):
         (kind, value), = item.items()
+        if value.get("table") != table:
+            continue
         value.pop("handle", None)
         if kind == "rule":
             found["chain", value["chain"]].append(value["expr"])

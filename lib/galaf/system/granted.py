@@ -182,12 +182,10 @@ def wait_for_ends():
 
 
 def _closing(table):
-    """Whether the kernel has the chains that close everything."""
-    try:
-        run("nft", "list", "chain", "inet", table, grants.CLOSING[0])
-    except CommandFailed:
-        return False
-    return True
+    """Whether the kernel has the chains that close everything; of one chain alone nft 1.0.6 reads every set too."""
+    listed = json.loads(run("nft", "-j", "list", "chains", "inet"))["nftables"]
+    return any(item.get("chain", {}).get("name") == grants.CLOSING[0] and item["chain"]["table"] == table
+               for item in listed)
 
 
 def _sets(table):

@@ -271,6 +271,17 @@ def _live(table):
     return found
 
 
+def maps(table):
+    """The names of the maps that a table of the kernel's has, sorted."""
+    listed = json.loads(run("nft", "-j", "-t", "list", "maps", "inet"))["nftables"]
+    return sorted(item["map"]["name"] for item in listed if item.get("map", {}).get("table") == table)
+
+
+def declared(ruleset, wanted):
+    """The names that a ruleset declares of a kind, "set", "map" or "chain", sorted."""
+    return sorted({name for kind, name, _ in _DECLARED.findall(ruleset) if kind == wanted})
+
+
 def _obsolete(table, live, ruleset):
     """The nft lines that remove what the kernel has and the ruleset does not declare, or declares otherwise."""
     wanted = {}

@@ -13,7 +13,7 @@ TARGETS = {"CONNMARK", "CT", "DNAT", "MARK", "NETMAP", "NFQUEUE", "NOTRACK", "RE
 
 def acting(own):
     """What other tables than galaf's (its name) do, as phrases such as "ip nat output has dnat"; empty if nothing."""
-    return list(dict.fromkeys([*touching(run("nft", "-j", "list", "ruleset"), own), *_older_tables()]))
+    return list(dict.fromkeys([*touching(run("nft", "-j", "-t", "list", "ruleset"), own), *_older_tables()]))
 
 
 def _older_tables():
