@@ -214,7 +214,7 @@ for family, stranger, hosts in ((socket.AF_INET, "198.18.0.20", ("10.9.0.1", "19
     fails 7 behind $curl --interface 10.9.0.2 -m 5 http://198.18.0.10/
     # Without the rule each is.
     nft delete rule inet galaf unusual_out handle "$(nft -a list chain inet galaf unusual_out |
-        sed -n 's/.*ct label 125 goto dropped_out # handle //p')"
+        sed -n 's/.*ct label 125,127 goto dropped_out # handle //p')"
     strange
     [ "$(wire_packets)" -ge $((before + 8)) ] || complain "without the rule $(($(wire_packets) - before)) packets left"
     passes galaf_firewall reload
